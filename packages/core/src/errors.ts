@@ -1,0 +1,66 @@
+/** What kind of failure this is; programs switch on it, the exit code follows from it. */
+export type ErrorCode =
+  | 'USAGE'
+  | 'CONFIG_INVALID'
+  | 'SOURCE_NOT_FOUND'
+  | 'SOURCE_EMPTY'
+  | 'SOURCE_UNREADABLE'
+  | 'RECORD_INVALID'
+  | 'REDIS_UNREACHABLE'
+  | 'REDIS_UNSUITABLE'
+  | 'REDIS_NOT_INSTALLED'
+  | 'STORE_UNREACHABLE'
+  | 'STORE_UNAUTHORIZED'
+  | 'STORE_REJECTED'
+  | 'STORE_FULL'
+  | 'STORE_BUSY'
+  | 'STORE_MISMATCH'
+  | 'STORE_UNSUITABLE'
+  | 'COLLECTION_NOT_FOUND'
+  | 'COLLECTION_INCOMPATIBLE'
+  | 'MODEL_NOT_FOUND'
+  | 'MODEL_INVALID'
+  | 'MODEL_MISMATCH'
+  | 'EMBEDDING_FAILED'
+  | 'EMBEDDING_INVALID'
+  | 'JOB_INVALID'
+  | 'RUN_LOST'
+  | 'RUN_NOT_FOUND'
+  | 'RUN_LOCKED'
+  | 'RUN_SUPERSEDED'
+  | 'DELETE_GUARD'
+  | 'CLOSED'
+  | 'INTERRUPTED';
+
+export interface EmbedlineErrorOptions {
+  /** The error underneath, kept for the log. */
+  readonly cause?: unknown;
+  /** True when the same call may succeed later without anyone mending anything. Defaults to false. */
+  readonly retryable?: boolean;
+}
+
+/**
+ * The base of every error that embedline raises on purpose. The message says what failed, on what, and what
+ * to do about it; it never holds a secret and never more than an excerpt of a text.
+ */
+export class EmbedlineError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: EmbedlineErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'EmbedlineError';
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** True for an EmbedlineError, of the given code when one is named. */
+export function isEmbedlineError(error: unknown, code?: ErrorCode): error is EmbedlineError {
+  return error instanceof EmbedlineError && (code === undefined || error.code === code);
+}
+
+/** The message of anything thrown, for use inside another message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

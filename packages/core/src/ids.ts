@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { Chunk, DocumentMark, Metadata } from './document.ts';
+
+/** Fields are joined by their length, so that ("ab","c") and ("a","bc") differ whatever they contain. */
+function digest(fields: readonly string[]): Buffer {
+  const hash = createHash('sha256');
+  for (const field of fields) hash.update(`${Buffer.byteLength(field)}:`).update(field);
+  return hash.digest();
+}
+
+/** 128 bits in hex: enough for 10^9 texts with a collision probability below 10^-20. */
+function shortHash(fields: readonly string[]): string {
+  return digest(fields).toString('hex', 0, 16);
+}
+
+/**
+ * The id of the point of one chunk: a UUID (version 8, RFC 9562: custom) made from SHA-256, so that every run,
+ * worker and attempt writes the same chunk to the same place.
+ */
+export function pointId(pipeline: string, documentId: string, chunkIndex: number): string {
+  const bytes = digest([pipeline, documentId, String(chunkIndex)]).subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Hash of what a vector is made from. Equal hashes mean equal vectors under one model. */
+export function textHash(prefix: string, text: string): string {
+  return shortHash([prefix, text]);
+}
+
+/** JSON with sorted keys: equal metadata gives equal text, whatever the order it was read in. */
+export function canonicalMetadata(metadata: Metadata): string {
+  return JSON.stringify(Object.keys(metadata).sort().map((key) => [key, metadata[key]]));
+}
+
+/** Hash of all that a point's payload holds besides what the vector is made from. */
+export function payloadHash(chunk: Chunk, metadata: Metadata): string {
+  return shortHash([
+    String(chunk.start),
+    String(chunk.end),
+    String(chunk.tokens),
+    chunk.title === null ? '0' : `1${chunk.title}`,
+    canonicalMetadata(metadata),
+  ]);
+}
+
+/** Hash of everything a document's chunks are made from. */
+export function documentFingerprint(text: string, title: string | null, metadata: Metadata): string {
+  return shortHash([text, title === null ? '0' : `1${title}`, canonicalMetadata(metadata)]);
+}
+
+/** The digest of a document's chunk fingerprints, in chunk order; see {@link DocumentMark}. */
+export function chunksDigest(chunks: readonly { textHash: string; payloadHash: string }[]): string {
+  return shortHash(chunks.flatMap((chunk) => [chunk.textHash, chunk.payloadHash]));
+}
+
+/** True when two marks say the same. */
+export function sameMark(a: DocumentMark | null, b: DocumentMark | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.fingerprint === b.fingerprint && a.chunkCount === b.chunkCount && a.digest === b.digest;
+}
