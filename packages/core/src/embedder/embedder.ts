@@ -1,0 +1,52 @@
+/**
+ * Everything that decides which vector a text gets. It travels with a run and is kept with a collection; a worker
+ * resolves `id` against its own configuration and compares `hash`, and never follows a path or URL from a run.
+ */
+export interface ModelSpec {
+  /** Hub id or the name of a folder under the models directory, e.g. `sentence-transformers/all-MiniLM-L6-v2`. */
+  readonly id: string;
+  /** SHA-256 (hex) over the weights and the tokenizer. */
+  readonly hash: string;
+  /** Which weights file, in transformers.js names, e.g. `q8`. */
+  readonly dtype: string;
+  readonly pooling: 'mean' | 'cls';
+  readonly dimensions: number;
+  /** Longest input in tokens, special tokens included; longer texts are cut (and counted as truncated). */
+  readonly maxTokens: number;
+  /** Put before each text of a corpus, e.g. `passage: `. Empty for most models. */
+  readonly passagePrefix: string;
+  /** Put before each search text, e.g. `query: `. */
+  readonly queryPrefix: string;
+}
+
+export interface EmbedOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The vectors of one call, in the order of the texts. */
+export interface Embeddings {
+  /** Unit-length vectors of `model.dimensions` finite numbers. */
+  readonly vectors: readonly Float32Array[];
+  /** Tokens of each text as the model saw it, special tokens included. */
+  readonly tokens: readonly number[];
+}
+
+/**
+ * PORT: turns texts into vectors. The same text gives the same vector, whatever else is in the call, however often,
+ * in whichever process. Prefixes are the caller's: texts are embedded as given.
+ */
+export interface Embedder {
+  readonly model: ModelSpec;
+  /** @throws EmbedlineError EMBEDDING_FAILED, EMBEDDING_INVALID, INTERRUPTED */
+  embed(texts: readonly string[], options?: EmbedOptions): Promise<Embeddings>;
+  /** Ends every process and connection. Pending calls fail with CLOSED. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Counts tokens as the model will, for cutting documents into chunks. */
+export interface TokenCounter {
+  /** Tokens of the text alone, without special tokens. 0 for an empty text. */
+  count(text: string): number;
+  /** Special tokens that the model adds around each text, e.g. 2 for [CLS] and [SEP]. */
+  readonly specialTokens: number;
+}

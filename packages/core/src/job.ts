@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import type { ChunkRecord, Metadata } from './document.ts';
+import { EmbedlineError } from './errors.ts';
+
+/** Bump when a worker of the last version could not process a job of this one. */
+export const JOB_VERSION = 1;
+
+const uuid = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+const hash = z.string().regex(/^[0-9a-f]{32}$/);
+const count = z.int().min(0);
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+const chunkSchema = z.strictObject({
+  id: uuid,
+  /** Position within `documents` of the job: metadata travels once per document, not once per chunk. */
+  document: count,
+  chunkIndex: count,
+  text: z.string().min(1),
+  start: count,
+  end: count,
+  title: z.string().nullable(),
+  tokens: count,
+  textHash: hash,
+  payloadHash: hash,
+  documentMark: z.strictObject({ fingerprint: hash, chunkCount: count, digest: hash }).nullable(),
+});
+
+const embedJobSchema = z.strictObject({
+  version: z.literal(JOB_VERSION),
+  runId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  /** Position of the batch within its run: the bit that says "done". */
+  batchIndex: count.max(2 ** 31 - 1),
+  documents: z.array(
+    z.strictObject({ id: z.string().min(1), metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])) }),
+  ),
+  chunks: z.array(chunkSchema).min(1).max(4096),
+});
+
+/** What travels in Redis: the chunks of one batch. No vectors, no secrets, no path or URL. */
+export type EmbedJob = z.infer<typeof embedJobSchema>;
+
+/** Builds the job of one batch. All chunks are of one run and pipeline. */
+export function encodeJob(runId: string, batchIndex: number, records: readonly ChunkRecord[]): EmbedJob {
+  const documents: EmbedJob['documents'] = [];
+  const positions = new Map<string, number>();
+  const chunks = records.map((record) => {
+    let document = positions.get(record.documentId);
+    if (document === undefined) {
+      document = documents.push({ id: record.documentId, metadata: { ...record.metadata } as never }) - 1;
+      positions.set(record.documentId, document);
+    }
+    const { id, chunkIndex, text, start, end, title, tokens, textHash, payloadHash, documentMark } = record;
+    return { id, document, chunkIndex, text, start, end, title, tokens, textHash, payloadHash, documentMark };
+  });
+  return { version: JOB_VERSION, runId, batchIndex, documents, chunks };
+}
+
+/** Validates what came out of Redis. @throws EmbedlineError JOB_INVALID, which names the field, never the text */
+export function decodeJob(data: unknown): EmbedJob {
+  const parsed = embedJobSchema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new EmbedlineError(
+    'JOB_INVALID',
+    `A job in the queue is not one of embedline's: ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? 'unknown'}. ` +
+      `Start producer and workers from the same version; if others write to this Redis, give embedline its own.`,
+  );
+}
+
+/** The chunks of a job, as they go to the store. @throws EmbedlineError JOB_INVALID */
+export function chunkRecordsOf(job: EmbedJob, pipeline: string): ChunkRecord[] {
+  return job.chunks.map(({ document, ...chunk }) => {
+    const found = job.documents[document];
+    if (found === undefined) {
+      throw new EmbedlineError('JOB_INVALID', `Job ${jobId(job.runId, job.batchIndex)} names a document it does not carry.`);
+    }
+    const metadata: Metadata = Object.assign(Object.create(null) as Metadata, found.metadata);
+    return { ...chunk, pipeline, documentId: found.id, metadata };
+  });
+}
+
+/** Deterministic, so that adding a batch twice adds it once. BullMQ allows neither ':' nor bare integers in an id. */
+export function jobId(runId: string, batchIndex: number): string {
+  return `b-${runId}-${String(batchIndex).padStart(8, '0')}`;
+}

@@ -1,0 +1,99 @@
+import type { ModelSpec } from '../embedder/embedder.ts';
+import type { StoreKind } from '../vector-store/vector-store.ts';
+
+/**
+ * What a run is, fixed at its start and kept in Redis; workers read it from there. It names its model by id and hash
+ * and its generation by name and identity: a worker resolves both against its own configuration.
+ */
+export interface RunSpec {
+  readonly version: 1;
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly collection: string;
+  readonly storeKind: StoreKind;
+  readonly generation: { readonly collection: string; readonly name: string; readonly identity: string };
+  readonly model: ModelSpec;
+  /** Rises with every run of any pipeline; a write of an older run never replaces that of a newer one. */
+  readonly runSequence: number;
+  /** Milliseconds since the epoch, by the clock of Redis. */
+  readonly startedAtMs: number;
+}
+
+/** `running` until it ended in one of the other three. */
+export type RunState = 'running' | 'done' | 'failed' | 'interrupted';
+
+/** Where a running run is. Sealed (all batches are known) from `embedding` on. */
+export type RunStage = 'reading' | 'embedding' | 'sweeping' | 'publishing' | 'ended';
+
+/** Counted by the producer alone: absolute values, written over and over. */
+export interface ProducerCounts {
+  readonly documentsRead: number;
+  readonly documentsNew: number;
+  readonly documentsChanged: number;
+  readonly documentsUnchanged: number;
+  readonly documentsRemoved: number;
+  /** Chunks that the corpus consists of, as far as it has been read. */
+  readonly chunksTotal: number;
+  readonly chunksSkipped: number;
+  readonly chunksReused: number;
+  readonly chunksPayloadUpdated: number;
+  readonly chunksRemoved: number;
+  /** Chunks handed to the queue, to be embedded. */
+  readonly chunksEnqueued: number;
+  readonly batchesTotal: number;
+  readonly bytesEnqueued: number;
+  /** For the share of the corpus that has been read; 0 when the size is not known (stdin). */
+  readonly sourceBytesRead: number;
+  readonly sourceBytesTotal: number;
+}
+
+export const NO_PRODUCER_COUNTS: ProducerCounts = Object.freeze({
+  documentsRead: 0,
+  documentsNew: 0,
+  documentsChanged: 0,
+  documentsUnchanged: 0,
+  documentsRemoved: 0,
+  chunksTotal: 0,
+  chunksSkipped: 0,
+  chunksReused: 0,
+  chunksPayloadUpdated: 0,
+  chunksRemoved: 0,
+  chunksEnqueued: 0,
+  batchesTotal: 0,
+  bytesEnqueued: 0,
+  sourceBytesRead: 0,
+  sourceBytesTotal: 0,
+});
+
+/** What one finished batch adds; a function of the batch, not of the attempt that finished it. */
+export interface BatchResult {
+  readonly chunksEmbedded: number;
+  readonly tokensEmbedded: number;
+  readonly bytes: number;
+}
+
+/** Counted by the workers, once per batch however often it was delivered. */
+export interface WorkerCounts {
+  readonly batchesDone: number;
+  readonly chunksEmbedded: number;
+  readonly tokensEmbedded: number;
+  readonly bytesDone: number;
+}
+
+/** Everything that is known of a run at one moment. */
+export interface RunProgress {
+  readonly spec: RunSpec;
+  readonly state: RunState;
+  readonly stage: RunStage;
+  readonly sealed: boolean;
+  readonly producer: ProducerCounts;
+  readonly workers: WorkerCounts;
+  /** Distinct dead letters, of the producer and of the workers. */
+  readonly deadLetters: number;
+  readonly endedAtMs: number | null;
+  /** Why it failed or was interrupted, for people. */
+  readonly message: string | null;
+  /** Chunks embedded per second over the last minute of work, by the clock of Redis. */
+  readonly chunksPerSecond: number;
+  readonly byWorker: readonly { readonly workerId: string; readonly batches: number; readonly chunks: number }[];
+}

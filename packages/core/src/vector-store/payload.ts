@@ -1,0 +1,60 @@
+import type { ChunkRecord, DocumentMark, Metadata } from '../document.ts';
+
+/**
+ * What a point's payload looks like in a store, for people and programs that query it directly. Bump
+ * PAYLOAD_SCHEMA_VERSION when its meaning changes: that makes a new generation.
+ */
+export interface PointPayload {
+  pipeline: string;
+  document_id: string;
+  chunk_index: number;
+  text: string;
+  title: string | null;
+  start: number;
+  end: number;
+  tokens: number;
+  metadata: Metadata;
+  text_hash: string;
+  payload_hash: string;
+  /** Fencing: the sequence of the run that wrote this point last. */
+  run_sequence: number;
+  document_mark?: DocumentMark;
+}
+
+export const PAYLOAD_SCHEMA_VERSION = 1;
+
+export function toPayload(chunk: ChunkRecord, runSequence: number): PointPayload {
+  return {
+    pipeline: chunk.pipeline,
+    document_id: chunk.documentId,
+    chunk_index: chunk.chunkIndex,
+    text: chunk.text,
+    title: chunk.title,
+    start: chunk.start,
+    end: chunk.end,
+    tokens: chunk.tokens,
+    metadata: chunk.metadata,
+    text_hash: chunk.textHash,
+    payload_hash: chunk.payloadHash,
+    run_sequence: runSequence,
+    ...(chunk.documentMark === null ? {} : { document_mark: chunk.documentMark }),
+  };
+}
+
+export function fromPayload(id: string, payload: PointPayload): ChunkRecord {
+  return {
+    id,
+    pipeline: payload.pipeline,
+    documentId: payload.document_id,
+    chunkIndex: payload.chunk_index,
+    text: payload.text,
+    title: payload.title,
+    start: payload.start,
+    end: payload.end,
+    tokens: payload.tokens,
+    metadata: payload.metadata,
+    textHash: payload.text_hash,
+    payloadHash: payload.payload_hash,
+    documentMark: payload.document_mark ?? null,
+  };
+}
