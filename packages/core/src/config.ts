@@ -1,0 +1,92 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { EmbedlineError } from './errors.ts';
+
+/** Every environment variable that embedline reads, with its meaning; README and the compose file are checked against it. */
+export const environmentVariables = {
+  REDIS_URL: {
+    description: 'Redis that holds the queue and the runs: redis://, or rediss:// for TLS',
+    default: 'a private Redis, started for as long as a command needs it',
+  },
+  QDRANT_URL: { description: 'Qdrant that holds the vectors', default: 'SQLite files in EMBEDLINE_HOME' },
+  QDRANT_API_KEY: { description: 'API key of that Qdrant', default: 'none' },
+  EMBEDLINE_HOME: { description: 'folder of the SQLite store and of the private Redis', default: './.embedline' },
+  EMBEDLINE_MODELS: { description: 'folder in which models are looked for', default: 'models/ of the project' },
+  EMBEDLINE_ALLOW_REMOTE_MODELS: {
+    description: '1 lets a worker fetch from the hub a model that a run names and its models folder lacks',
+    default: '0',
+  },
+  EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: '{embedline}' },
+  EMBEDLINE_LOG_LEVEL: { description: 'fatal, error, warn, info, debug or trace', default: 'info' },
+  EMBEDLINE_NO_INSTALL: { description: '1 forbids installing redis-server with apt-get', default: '0' },
+  NO_COLOR: { description: 'anything: no colours', default: 'colours on a terminal' },
+} as const satisfies Record<string, { description: string; default: string }>;
+
+const flag = z
+  .enum(['', '0', '1', 'true', 'false'])
+  .default('0')
+  .transform((value) => value === '1' || value === 'true');
+const url = (protocols: readonly string[]) =>
+  z
+    .url({ error: 'expected a URL' })
+    .refine((value) => protocols.includes(new URL(value).protocol), {
+      error: `expected a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    })
+    .optional();
+
+const schema = z.object({
+  REDIS_URL: url(['redis:', 'rediss:']),
+  QDRANT_URL: url(['http:', 'https:']),
+  QDRANT_API_KEY: z.string().min(1).optional(),
+  EMBEDLINE_HOME: z.string().min(1).default('.embedline'),
+  EMBEDLINE_MODELS: z
+    .string()
+    .min(1)
+    .default(fileURLToPath(new URL('../../../models', import.meta.url))),
+  EMBEDLINE_ALLOW_REMOTE_MODELS: flag,
+  EMBEDLINE_PREFIX: z
+    .string()
+    .regex(/\{[^{}]+\}/, 'expected a prefix with a hash tag, e.g. {embedline}')
+    .default('{embedline}'),
+  EMBEDLINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  EMBEDLINE_NO_INSTALL: flag,
+});
+
+/** What the environment says, checked. Absolute paths; null for what is not set. */
+export interface Config {
+  readonly redisUrl: string | null;
+  readonly qdrantUrl: string | null;
+  readonly qdrantApiKey: string | null;
+  readonly dataDirectory: string;
+  readonly modelsDirectory: string;
+  readonly allowRemoteModels: boolean;
+  readonly prefix: string;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  readonly noInstall: boolean;
+}
+
+/**
+ * The only reader of the environment. Empty variables count as not set, as compose files write them.
+ * @throws EmbedlineError CONFIG_INVALID that names every wrong variable at once, never its value
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new EmbedlineError('CONFIG_INVALID', `The environment is not usable: ${problems.join('; ')}.`);
+  }
+  const value = parsed.data;
+  return Object.freeze({
+    redisUrl: value.REDIS_URL ?? null,
+    qdrantUrl: value.QDRANT_URL ?? null,
+    qdrantApiKey: value.QDRANT_API_KEY ?? null,
+    dataDirectory: resolve(cwd, value.EMBEDLINE_HOME),
+    modelsDirectory: resolve(cwd, value.EMBEDLINE_MODELS),
+    allowRemoteModels: value.EMBEDLINE_ALLOW_REMOTE_MODELS,
+    prefix: value.EMBEDLINE_PREFIX,
+    logLevel: value.EMBEDLINE_LOG_LEVEL,
+    noInstall: value.EMBEDLINE_NO_INSTALL,
+  });
+}

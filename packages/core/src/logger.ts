@@ -1,0 +1,37 @@
+import pino, { type Logger } from 'pino';
+import { redactSecrets } from './redact.ts';
+
+export type { Logger } from 'pino';
+
+/** Field names used in log lines throughout: runId, batchIndex, workerId, attempt, durationMs. */
+export interface LoggerOptions {
+  readonly level: string;
+  /** Which program speaks: `embedline` or `embedline-worker`. */
+  readonly name: string;
+}
+
+/** JSON lines on stderr (stdout belongs to results); secrets are redacted in messages and errors. */
+export function createLogger(options: LoggerOptions): Logger {
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      redact: { paths: ['*.apiKey', '*.password', '*["api-key"]', '*.authorization'], censor: '[redacted]' },
+      serializers: { err: serializeError },
+      hooks: {
+        logMethod(args, method) {
+          method.apply(this, args.map((arg) => (typeof arg === 'string' ? redactSecrets(arg) : arg)) as typeof args);
+        },
+      },
+    },
+    pino.destination({ fd: 2, sync: true }),
+  );
+}
+
+function serializeError(error: unknown): object {
+  const serialized = pino.stdSerializers.errWithCause(error as Error) as unknown as Record<string, unknown>;
+  const { message, stack, code, type } = serialized;
+  const text = (value: unknown) => (typeof value === 'string' ? redactSecrets(value) : undefined);
+  const cause = error instanceof Error && error.cause !== undefined ? serializeError(error.cause) : undefined;
+  return { type, code, message: text(message), stack: text(stack), cause };
+}
