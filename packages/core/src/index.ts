@@ -21,7 +21,7 @@ export {
   sameMark,
   textHash,
 } from './ids.ts';
-export { chunkRecordsOf, decodeJob, encodeJob, jobId, type EmbedJob } from './job.ts';
+export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 export { listenForStop, Releasers, type Closeable, type StopSignals } from './lifecycle.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { redactSecrets } from './redact.ts';

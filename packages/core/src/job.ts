@@ -83,3 +83,16 @@ export function chunkRecordsOf(job: EmbedJob, pipeline: string): ChunkRecord[] {
 export function jobId(runId: string, batchIndex: number): string {
   return `b-${runId}-${String(batchIndex).padStart(8, '0')}`;
 }
+
+/** UTF-8 bytes of a batch's texts and metadata: what backpressure counts, the same on both sides of the queue. */
+export function jobBytes(job: EmbedJob): number {
+  const texts = job.chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.text), 0);
+  return job.documents.reduce((sum, document) => sum + Buffer.byteLength(JSON.stringify(document)), texts);
+}
+
+/** The parts of a job's id, or null when it is not one of embedline's. */
+export function parseJobId(id: string): { runId: string; batchIndex: number } | null {
+  const groups = /^b-(?<runId>[A-Za-z0-9_-]{1,64})-(?<index>[0-9]{8,10})$/.exec(id)?.groups;
+  if (groups?.['runId'] === undefined || groups['index'] === undefined) return null;
+  return { runId: groups['runId'], batchIndex: Number(groups['index']) };
+}

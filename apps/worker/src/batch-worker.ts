@@ -1,0 +1,101 @@
+import {
+  batchWorkerSettings,
+  isEmbedlineError,
+  messageOf,
+  runKeys,
+  type Logger,
+  type Redis,
+  type RunLedger,
+} from '@embedline/core';
+import { UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
+import { abandonBatch, processBatch, type ProcessorOptions } from './processor.ts';
+import { throttle } from './throttle.ts';
+
+export interface BatchWorkerOptions extends ProcessorOptions {
+  readonly connection: Redis;
+  readonly prefix: string;
+  readonly ledger: RunLedger;
+  readonly logger: Logger;
+  /** Batches under way at once: one more than is being embedded, so that upserts overlap inference. */
+  readonly concurrency: number;
+  /** Told once when this worker must not go on: it sees another store or has another model than a run. */
+  readonly onRefusal: (error: Error) => void;
+}
+
+export interface BatchWorker {
+  /**
+   * Takes no more batches, lets those under way end for `graceMs`, and hands the rest back to the queue.
+   * Idempotent.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Errors that this worker, not the batch, is the cause of: it hands the batch back and ends. */
+const REFUSALS = new Set(['STORE_MISMATCH', 'COLLECTION_NOT_FOUND', 'MODEL_NOT_FOUND', 'MODEL_MISMATCH', 'MODEL_INVALID']);
+/** Errors that a retry cannot mend: the job is not one of ours, or its run is gone. */
+const HOPELESS = new Set(['JOB_INVALID', 'RUN_LOST']);
+
+/** Connects BullMQ to {@link processBatch}. This thread does I/O only, so that locks are renewed in time. */
+export function startBatchWorker(options: BatchWorkerOptions): BatchWorker {
+  const { logger } = options;
+  const handBack = new AbortController();
+  const reportError = throttle(10_000, (message, times) =>
+    logger.warn({ times }, `Trouble with Redis, trying again: ${message}`),
+  );
+  const worker = new Worker(
+    runKeys(options.prefix).queueName,
+    (job, token, signal) => process(job, token, signal ?? handBack.signal, handBack.signal, options),
+    { ...batchWorkerSettings, connection: options.connection, prefix: options.prefix, concurrency: options.concurrency },
+  );
+  worker.on('error', (error) => reportError(error.message));
+  worker.on('lockRenewalFailed', (jobIds: string[]) => {
+    logger.warn({ jobIds }, 'Lost the lock of a batch: another worker will do it again');
+    for (const id of jobIds) worker.cancelJob(id, 'lock lost');
+  });
+  worker.on('stalled', (id: string) => logger.warn({ jobId: id }, 'A batch of a lost worker is back in the queue'));
+  worker.on('failed', (job, error) => void settleFailure(job, error, options));
+  return { close: (graceMs) => close(worker, handBack, graceMs) };
+}
+
+async function process(
+  job: Job,
+  token: string | undefined,
+  lost: AbortSignal,
+  handBack: AbortSignal,
+  options: BatchWorkerOptions,
+): Promise<{ chunks: number }> {
+  const startedAt = performance.now();
+  try {
+    const outcome = await processBatch(job.data, AbortSignal.any([lost, handBack]), options);
+    const durationMs = Math.round(performance.now() - startedAt);
+    options.logger.debug({ jobId: job.id, ...outcome, durationMs }, 'Batch done');
+    return { chunks: outcome.chunks };
+  } catch (error) {
+    if (isEmbedlineError(error) && REFUSALS.has(error.code)) options.onRefusal(error);
+    else if (isEmbedlineError(error) && HOPELESS.has(error.code)) throw new UnrecoverableError(error.message);
+    else if (!handBack.aborted) throw error;
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+}
+
+/** A job that BullMQ has given up on must not leave its run waiting for ever. */
+async function settleFailure(job: Job | undefined, error: Error, options: BatchWorkerOptions): Promise<void> {
+  if (job === undefined || job.finishedOn === undefined) return;
+  try {
+    await abandonBatch(job.data, error, job.attemptsMade, options);
+    options.logger.error({ jobId: job.id, err: error }, 'Gave up on a batch: its chunks are dead letters');
+  } catch (cause) {
+    options.logger.error({ jobId: job.id, err: cause }, `Could not record a failed batch: ${messageOf(cause)}`);
+  }
+}
+
+async function close(worker: Worker, handBack: AbortController, graceMs: number): Promise<void> {
+  const drained = worker.close();
+  const timer = setTimeout(() => handBack.abort(new Error('handed back')), graceMs);
+  try {
+    await drained;
+  } finally {
+    clearTimeout(timer);
+  }
+}

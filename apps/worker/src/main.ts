@@ -1,0 +1,44 @@
+import { availableParallelism } from 'node:os';
+import { createLogger, isEmbedlineError, listenForStop, loadConfig, messageOf } from '@embedline/core';
+import { Command, InvalidArgumentError } from 'commander';
+import { runWorker } from './worker-program.ts';
+
+const program = new Command('embedline-worker')
+  .description('Embeds batches from the queue and upserts them. Start as many as you like, on any machine.')
+  .option('--concurrency <n>', 'inference processes, one core each', positiveInteger, availableParallelism())
+  .option('--grace <seconds>', 'time for batches under way to end after SIGTERM; longer ones go back', positiveInteger, 20)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  embedline-worker                                        on the machine of the producer
+  REDIS_URL=redis://queue:6379 QDRANT_URL=http://vectors:6333 embedline-worker --concurrency 4
+
+Exit codes: 0 stopped when told to, 1 failed, 2 usage`,
+  )
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse();
+
+const options = program.opts<{ concurrency: number; grace: number }>();
+process.exitCode = await main(options.concurrency, options.grace * 1000);
+
+async function main(concurrency: number, graceMs: number): Promise<number> {
+  let logger = createLogger({ name: 'embedline-worker', level: 'info' });
+  try {
+    const config = loadConfig();
+    logger = createLogger({ name: 'embedline-worker', level: config.logLevel });
+    using stop = listenForStop(() => process.exit(130));
+    await runWorker({ config, logger, concurrency, graceMs, stop: stop.signal });
+    logger.info('Worker has stopped');
+    return 0;
+  } catch (error) {
+    logger.fatal({ err: error }, messageOf(error));
+    return isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID') ? 2 : 1;
+  }
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number, 1 or more');
+  return value;
+}

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { access, constants, readFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { EmbedlineError, messageOf } from '../errors.ts';
+
+const run = promisify(execFile);
+
+/** How a private Redis can be started here. */
+export type ServerSource = { readonly kind: 'binary'; readonly path: string } | { readonly kind: 'docker' };
+
+export interface LocateOptions {
+  /** Never install anything. */
+  readonly noInstall: boolean;
+  readonly announce: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Finds a Redis server: `redis-server` or `valkey-server` on PATH; else Docker if it runs; else, as root on Debian or
+ * Ubuntu, the distribution's package, announced before it is installed.
+ * @throws EmbedlineError REDIS_NOT_INSTALLED with the commands that mend it
+ */
+export async function locateServer(options: LocateOptions): Promise<ServerSource> {
+  const binary = await findBinary();
+  if (binary !== null) return { kind: 'binary', path: binary };
+  if (await dockerRuns()) return { kind: 'docker' };
+  if (!options.noInstall && (await canInstall())) {
+    await install(options);
+    const installed = await findBinary();
+    if (installed !== null) return { kind: 'binary', path: installed };
+  }
+  throw new EmbedlineError(
+    'REDIS_NOT_INSTALLED',
+    [
+      'No Redis is here: REDIS_URL is not set, neither redis-server nor valkey-server is on PATH, and Docker does not run.',
+      'Do one of these and try again:',
+      '  macOS           brew install redis',
+      '  Debian, Ubuntu  sudo apt-get install redis-server',
+      '  Docker          docker run -d -p 127.0.0.1:6379:6379 redis:7-alpine --appendonly yes',
+      '                  export REDIS_URL=redis://127.0.0.1:6379',
+    ].join('\n'),
+  );
+}
+
+async function findBinary(): Promise<string | null> {
+  const directories = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
+  for (const name of ['redis-server', 'valkey-server']) {
+    for (const directory of directories) {
+      const path = join(directory, name);
+      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    }
+  }
+  return null;
+}
+
+async function dockerRuns(): Promise<boolean> {
+  return run('docker', ['info', '--format', '{{.ServerVersion}}'], { timeout: 5_000 }).then(
+    ({ stdout }) => stdout.trim() !== '',
+    () => false,
+  );
+}
+
+async function canInstall(): Promise<boolean> {
+  if (process.getuid?.() !== 0) return false;
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release);
+}
+
+async function install({ announce, signal }: LocateOptions): Promise<void> {
+  announce('No Redis is here: installing redis-server with apt-get (EMBEDLINE_NO_INSTALL=1 forbids this) ...');
+  const options = {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 64 * 1024 * 1024,
+    ...(signal === undefined ? {} : { signal }),
+  };
+  try {
+    await run('apt-get', ['update'], options);
+    await run('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], options);
+  } catch (cause) {
+    throw new EmbedlineError(
+      'REDIS_NOT_INSTALLED',
+      `apt-get could not install redis-server: ${messageOf(cause).slice(-300)}. Install it by hand, or set REDIS_URL.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,96 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { EmbedlineError } from '../errors.ts';
+import type { ServerSource } from './locate-server.ts';
+import { probeRedis } from './probe.ts';
+
+const run = promisify(execFile);
+const START_TIMEOUT_MS = 20_000;
+const DOCKER_IMAGE = 'redis:7-alpine';
+
+/** Where a started server answers. */
+export interface ServerAddress {
+  readonly port: number;
+  readonly password: string;
+}
+
+export function serverUrl({ port, password }: ServerAddress): string {
+  return `redis://:${password}@127.0.0.1:${port}`;
+}
+
+/**
+ * Starts a Redis on a free loopback port, its data in the given folder, append-only file on, never evicting. It is
+ * detached from the terminal's process group, so that Ctrl-C reaches its users and not the server.
+ * @throws EmbedlineError REDIS_UNREACHABLE with the end of the server's log when it does not come up
+ */
+export async function startServer(source: ServerSource, directory: string, signal?: AbortSignal): Promise<ServerAddress> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const address = { port: await freePort(), password: randomBytes(24).toString('hex') };
+  const inDocker = source.kind === 'docker';
+  const config = join(directory, 'redis.conf');
+  await writeFile(config, configuration(address, inDocker ? '/data' : directory, inDocker), { mode: 0o600 });
+  if (source.kind === 'docker') await startContainer(address, directory);
+  else spawn(source.path, [config], { detached: true, stdio: 'ignore' }).unref();
+  const deadlineMs = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      await probeRedis(serverUrl(address));
+      return address;
+    } catch (cause) {
+      if (Date.now() > deadlineMs) throw await startFailed(directory, cause);
+      await delay(50);
+    }
+  }
+}
+
+function configuration({ port, password }: ServerAddress, directory: string, inDocker: boolean): string {
+  const quoted = `"${directory.replace(/["\\]/g, '\\$&')}"`;
+  return [
+    inDocker ? 'bind 0.0.0.0' : 'bind 127.0.0.1',
+    `port ${inDocker ? 6379 : port}`,
+    `requirepass ${password}`,
+    `dir ${quoted}`,
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    'logfile redis.log',
+    'daemonize no',
+    '',
+  ].join('\n');
+}
+
+async function startContainer({ port }: ServerAddress, directory: string): Promise<void> {
+  const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+  const publish = ['-p', `127.0.0.1:${port}:6379`, '-v', `${directory}:/data`, '--user', user];
+  await run('docker', ['run', '--rm', '-d', ...publish, DOCKER_IMAGE, 'redis-server', '/data/redis.conf']);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('A TCP server without a port. This is a bug in Node.');
+  return address.port;
+}
+
+async function startFailed(directory: string, cause: unknown): Promise<EmbedlineError> {
+  const log = await readFile(join(directory, 'redis.log'), 'utf8').catch(() => '');
+  const end = log.trim().split('\n').slice(-3).join('\n');
+  return new EmbedlineError(
+    'REDIS_UNREACHABLE',
+    `The private Redis did not come up within ${START_TIMEOUT_MS / 1000} seconds; its log is ${join(directory, 'redis.log')}` +
+      (end === '' ? '.' : ` and ends:\n${end}`),
+    { cause },
+  );
+}

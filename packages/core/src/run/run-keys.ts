@@ -1,0 +1,44 @@
+/** BullMQ builds its keys as `<prefix>:<queue>:...`; ours stand beside them under the same hash tag. */
+export const QUEUE_NAME = 'embed';
+
+/** Every Redis key of embedline. All share the prefix's hash tag, so that one script may touch several (hazards B38). */
+export interface RunKeys {
+  readonly queueName: string;
+  /** Sorted set of run ids by start (ms). */
+  readonly runs: string;
+  /** Hash: specification, state, counters. */
+  run(runId: string): string;
+  /** Bitmap: one bit per finished batch. */
+  done(runId: string): string;
+  /** Hash: dead letter by key, JSON. */
+  deadLetters(runId: string): string;
+  /** Hash: `<workerId>:batches` and `<workerId>:chunks`. */
+  byWorker(runId: string): string;
+  /** Hash: chunks embedded per ten seconds. */
+  rate(runId: string): string;
+  /** String: the owner of a lock, JSON. */
+  lock(scope: string): string;
+  /** String: the sequence that was given out last. */
+  readonly sequence: string;
+  /** String with a time to live: one connected worker, JSON. */
+  worker(workerId: string): string;
+  /** Sorted set of worker ids by last sign of life (ms). */
+  readonly workers: string;
+}
+
+export function runKeys(prefix: string): RunKeys {
+  const run = (runId: string, part = '') => `${prefix}:run:${runId}${part}`;
+  return {
+    queueName: QUEUE_NAME,
+    runs: `${prefix}:runs`,
+    run: (runId) => run(runId),
+    done: (runId) => run(runId, ':done'),
+    deadLetters: (runId) => run(runId, ':dead'),
+    byWorker: (runId) => run(runId, ':workers'),
+    rate: (runId) => run(runId, ':rate'),
+    lock: (scope) => `${prefix}:lock:${scope}`,
+    sequence: `${prefix}:sequence`,
+    worker: (workerId) => `${prefix}:worker:${workerId}`,
+    workers: `${prefix}:workers`,
+  };
+}

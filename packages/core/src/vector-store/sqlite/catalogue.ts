@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { EmbedlineError } from '../../errors.ts';
+import { generationName } from '../generation-name.ts';
+import type { Generation, GenerationManifest } from '../vector-store.ts';
+import { openDatabase, translateErrors, waitAsynchronously, writeTransaction } from './database.ts';
+
+interface GenerationRow {
+  readonly collection: string;
+  readonly name: string;
+  readonly number: number;
+  readonly identity: string;
+  readonly manifest: string;
+  readonly live: number;
+}
+
+/** The generations and public names of one directory, in `meta.db`. A row appears only once its file is complete. */
+export class Catalogue {
+  readonly #database: DatabaseSync;
+  readonly #file: string;
+
+  constructor(directory: string) {
+    this.#file = join(directory, 'meta.db');
+    this.#database = openDatabase(this.#file, { create: true });
+    translateErrors(this.#file, () =>
+      this.#database.exec(`
+        BEGIN IMMEDIATE;
+        CREATE TABLE IF NOT EXISTS generation(
+          name TEXT PRIMARY KEY, collection TEXT NOT NULL, number INTEGER NOT NULL, identity TEXT NOT NULL,
+          manifest TEXT NOT NULL, UNIQUE(collection, number));
+        CREATE TABLE IF NOT EXISTS alias(collection TEXT PRIMARY KEY, name TEXT NOT NULL REFERENCES generation(name));
+        CREATE TABLE IF NOT EXISTS last_number(collection TEXT PRIMARY KEY, number INTEGER NOT NULL);
+        COMMIT;`),
+    );
+    waitAsynchronously(this.#database);
+  }
+
+  /** Oldest first. */
+  list(collection?: string): Generation[] {
+    const rows = translateErrors(this.#file, () =>
+      this.#database
+        .prepare(
+          `SELECT g.collection, g.name, g.number, g.identity, g.manifest, a.name IS NOT NULL AS live
+           FROM generation g LEFT JOIN alias a ON a.collection = g.collection AND a.name = g.name
+           WHERE ?1 IS NULL OR g.collection = ?1 ORDER BY g.collection, g.number`,
+        )
+        .all(collection ?? null),
+    ) as unknown as GenerationRow[];
+    return rows.map(toGeneration);
+  }
+
+  /** Gives out the next number of a collection; a number is never given out twice, also after its generation went. */
+  async nextName(collection: string): Promise<{ name: string; number: number; identity: string }> {
+    const number = await this.#write(() => {
+      const row = this.#database
+        .prepare(
+          `INSERT INTO last_number VALUES (?, 1) ON CONFLICT(collection) DO UPDATE SET number = number + 1 RETURNING number`,
+        )
+        .get(collection);
+      return Number(row?.['number']);
+    });
+    return { name: generationName(collection, number), number, identity: randomUUID() };
+  }
+
+  async add(generation: Omit<Generation, 'live'>): Promise<void> {
+    const { name, collection, number, identity, manifest } = generation;
+    await this.#write(() =>
+      this.#database
+        .prepare('INSERT INTO generation(name, collection, number, identity, manifest) VALUES (?, ?, ?, ?, ?)')
+        .run(name, collection, number, identity, JSON.stringify(manifest)),
+    );
+  }
+
+  async recordPipeline(name: string, pipeline: string, fingerprint: string): Promise<void> {
+    await this.#write(() => {
+      const row = this.#database.prepare('SELECT manifest FROM generation WHERE name = ?').get(name);
+      if (row === undefined) throw gone(name);
+      const manifest = JSON.parse(String(row['manifest'])) as GenerationManifest;
+      const changed = { ...manifest, pipelines: { ...manifest.pipelines, [pipeline]: fingerprint } };
+      this.#database.prepare('UPDATE generation SET manifest = ? WHERE name = ?').run(JSON.stringify(changed), name);
+    });
+  }
+
+  async publish(generation: Pick<Generation, 'collection' | 'name'>): Promise<void> {
+    await this.#write(() => {
+      const row = this.#database.prepare('SELECT 1 FROM generation WHERE name = ?').get(generation.name);
+      if (row === undefined) throw gone(generation.name);
+      this.#database
+        .prepare('INSERT INTO alias VALUES (?, ?) ON CONFLICT(collection) DO UPDATE SET name = excluded.name')
+        .run(generation.collection, generation.name);
+    });
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#write(() => {
+      this.#database.prepare('DELETE FROM alias WHERE name = ?').run(name);
+      this.#database.prepare('DELETE FROM generation WHERE name = ?').run(name);
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #write<T>(write: () => T): Promise<T> {
+    return writeTransaction(this.#database, this.#file, write);
+  }
+}
+
+function toGeneration(row: GenerationRow): Generation {
+  return {
+    collection: row.collection,
+    name: row.name,
+    number: row.number,
+    identity: row.identity,
+    live: row.live === 1,
+    manifest: JSON.parse(row.manifest) as GenerationManifest,
+  };
+}
+
+function gone(name: string): EmbedlineError {
+  return new EmbedlineError('COLLECTION_NOT_FOUND', `Generation ${name} is not in the store any more.`);
+}

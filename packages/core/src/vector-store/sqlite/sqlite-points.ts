@@ -1,0 +1,219 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import type { ChunkRecord } from '../../document.ts';
+import { EmbedlineError } from '../../errors.ts';
+import { assertPoints } from '../assert-point.ts';
+import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
+import type {
+  Generation,
+  GenerationPoints,
+  Point,
+  ReadOptions,
+  ScannedPoint,
+  SearchHit,
+  SearchQuery,
+  StoredFingerprint,
+  StoredPoint,
+  WriteOptions,
+} from '../vector-store.ts';
+import { signBits, toBytes, toVector, translateErrors, writeTransaction } from './database.ts';
+import { searchPoints } from './search.ts';
+
+/** Points per transaction: long enough to amortise the commit, short enough that other writers get their turn. */
+const POINTS_PER_TRANSACTION = 256;
+const SCAN_PAGE = 5_000;
+
+/** All tables of one generation. Columns repeat what is looked up or scanned, so that no payload has to be parsed. */
+export const POINT_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS identity(value TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS point(
+    pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, document_id TEXT NOT NULL,
+    chunk_index INTEGER NOT NULL, text_hash TEXT NOT NULL, payload_hash TEXT NOT NULL, run_sequence INTEGER NOT NULL,
+    document_mark TEXT, payload TEXT NOT NULL);
+  CREATE INDEX IF NOT EXISTS point_place ON point(pipeline, document_id, chunk_index, id);
+  CREATE INDEX IF NOT EXISTS point_text ON point(text_hash);
+  CREATE TABLE IF NOT EXISTS vec(pk INTEGER PRIMARY KEY, v BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS bit(pk INTEGER PRIMARY KEY, b BLOB NOT NULL);`;
+
+const COLUMNS = 'pipeline, document_id, chunk_index, text_hash, payload_hash, run_sequence, document_mark, payload';
+/** The fence: a point that a later run wrote is left as it is. */
+const UPSERT_POINT = `
+  INSERT INTO point(id, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT(id) DO UPDATE SET
+    pipeline = excluded.pipeline, document_id = excluded.document_id, chunk_index = excluded.chunk_index,
+    text_hash = excluded.text_hash, payload_hash = excluded.payload_hash, run_sequence = excluded.run_sequence,
+    document_mark = excluded.document_mark, payload = excluded.payload
+  WHERE point.run_sequence <= excluded.run_sequence
+  RETURNING pk`;
+const UPDATE_POINT = `
+  UPDATE point SET (${COLUMNS}) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE id = ?1 AND run_sequence <= ?7`;
+
+/** The points of one generation: one SQLite file, shared by any number of processes on one machine. */
+export class SqlitePoints implements GenerationPoints {
+  readonly generation: Generation;
+  readonly #database: DatabaseSync;
+  readonly #file: string;
+  readonly #statements = new Map<string, StatementSync>();
+  #closed = false;
+
+  constructor(database: DatabaseSync, file: string, generation: Generation) {
+    this.#database = database;
+    this.#file = file;
+    this.generation = generation;
+  }
+
+  async fingerprints(ids: readonly string[], options: ReadOptions = {}): Promise<Map<string, StoredFingerprint>> {
+    const rows = this.#all(
+      `SELECT id, text_hash, payload_hash, document_mark FROM point WHERE id IN (SELECT value FROM json_each(?))`,
+      [JSON.stringify(ids)],
+      options,
+    );
+    return new Map(rows.map((row) => [String(row['id']), toFingerprint(row)]));
+  }
+
+  async findByTextHash(hashes: readonly string[], options: ReadOptions = {}): Promise<Map<string, string>> {
+    const rows = this.#all(
+      `SELECT text_hash, min(id) AS id FROM point WHERE text_hash IN (SELECT value FROM json_each(?)) GROUP BY text_hash`,
+      [JSON.stringify(hashes)],
+      options,
+    );
+    return new Map(rows.map((row) => [String(row['text_hash']), String(row['id'])]));
+  }
+
+  async retrieve(ids: readonly string[], options: ReadOptions = {}): Promise<Map<string, StoredPoint>> {
+    const rows = this.#all(
+      `SELECT id, payload, v FROM point JOIN vec USING(pk) WHERE id IN (SELECT value FROM json_each(?))`,
+      [JSON.stringify(ids)],
+      options,
+    );
+    return new Map(rows.map((row) => [String(row['id']), toStoredPoint(row)]));
+  }
+
+  async upsert(points: readonly Point[], options: WriteOptions): Promise<void> {
+    assertPoints(points, this.generation);
+    await this.#inSlices(points, options, (point) => {
+      const row = this.#statement(UPSERT_POINT).get(...columns(point.chunk, options.runSequence));
+      if (row === undefined) return;
+      const pk = Number(row['pk']);
+      this.#statement('INSERT INTO vec VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET v = excluded.v').run(pk, toBytes(point.vector));
+      this.#statement('INSERT INTO bit VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET b = excluded.b').run(pk, signBits(point.vector));
+    });
+  }
+
+  async updatePayloads(chunks: readonly ChunkRecord[], options: WriteOptions): Promise<void> {
+    await this.#inSlices(chunks, options, (chunk) => {
+      this.#statement(UPDATE_POINT).run(...columns(chunk, options.runSequence));
+    });
+  }
+
+  async delete(ids: readonly string[], options: WriteOptions): Promise<void> {
+    await this.#inSlices(ids, options, (id) => {
+      const row = this.#statement('DELETE FROM point WHERE id = ? AND run_sequence <= ? RETURNING pk').get(id, options.runSequence);
+      if (row === undefined) return;
+      this.#statement('DELETE FROM vec WHERE pk = ?').run(Number(row['pk']));
+      this.#statement('DELETE FROM bit WHERE pk = ?').run(Number(row['pk']));
+    });
+  }
+
+  async *scan(options: ReadOptions & { readonly pipeline?: string } = {}): AsyncGenerator<readonly ScannedPoint[]> {
+    const { pipeline } = options;
+    const sql =
+      `SELECT id, pipeline, document_id, chunk_index FROM point WHERE (pipeline, document_id, chunk_index) > (?1, ?2, ?3)` +
+      `${pipeline === undefined ? '' : ' AND pipeline = ?4'} ORDER BY pipeline, document_id, chunk_index LIMIT ${SCAN_PAGE}`;
+    let after: (string | number)[] = [pipeline ?? '', '', -1];
+    for (;;) {
+      const rows = this.#all(sql, pipeline === undefined ? after : [...after, pipeline], options);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map((row) => ({
+        id: String(row['id']),
+        documentId: String(row['document_id']),
+        chunkIndex: Number(row['chunk_index']),
+      }));
+      after = [String(last['pipeline']), String(last['document_id']), Number(last['chunk_index'])];
+      await yieldToEventLoop();
+    }
+  }
+
+  async count(options: ReadOptions & { readonly pipeline?: string } = {}): Promise<number> {
+    const { pipeline } = options;
+    const rows =
+      pipeline === undefined
+        ? this.#all('SELECT count(*) AS n FROM point', [], options)
+        : this.#all('SELECT count(*) AS n FROM point WHERE pipeline = ?', [pipeline], options);
+    return Number(rows[0]?.['n'] ?? 0);
+  }
+
+  async search(query: SearchQuery): Promise<readonly SearchHit[]> {
+    this.#assertOpen(query.signal);
+    return translateErrors(this.#file, () => searchPoints(this.#database, query));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  async #inSlices<T>(items: readonly T[], { signal }: WriteOptions, write: (item: T) => void): Promise<void> {
+    this.#assertOpen(signal);
+    for (let start = 0; start < items.length; start += POINTS_PER_TRANSACTION) {
+      const slice = items.slice(start, start + POINTS_PER_TRANSACTION);
+      await writeTransaction(this.#database, this.#file, () => slice.forEach(write), signal);
+      await yieldToEventLoop();
+      this.#assertOpen(signal);
+    }
+  }
+
+  #all(sql: string, values: (string | number)[], { signal }: ReadOptions): Record<string, unknown>[] {
+    this.#assertOpen(signal);
+    return translateErrors(this.#file, () => this.#statement(sql).all(...values));
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  #assertOpen(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new EmbedlineError('CLOSED', `Generation ${this.generation.name} was closed.`);
+  }
+}
+
+function columns(chunk: ChunkRecord, runSequence: number) {
+  return [
+    chunk.id,
+    chunk.pipeline,
+    chunk.documentId,
+    chunk.chunkIndex,
+    chunk.textHash,
+    chunk.payloadHash,
+    runSequence,
+    chunk.documentMark === null ? null : JSON.stringify(chunk.documentMark),
+    JSON.stringify(toPayload(chunk, runSequence)),
+  ] as const;
+}
+
+function toFingerprint(row: Record<string, unknown>): StoredFingerprint {
+  const mark = row['document_mark'];
+  return {
+    id: String(row['id']),
+    textHash: String(row['text_hash']),
+    payloadHash: String(row['payload_hash']),
+    documentMark: mark === null ? null : (JSON.parse(String(mark)) as StoredFingerprint['documentMark']),
+  };
+}
+
+function toStoredPoint(row: Record<string, unknown>): StoredPoint {
+  const payload = JSON.parse(String(row['payload'])) as PointPayload;
+  return {
+    chunk: fromPayload(String(row['id']), payload),
+    vector: toVector(row['v'] as Uint8Array),
+    runSequence: payload.run_sequence,
+  };
+}

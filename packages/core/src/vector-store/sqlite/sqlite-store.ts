@@ -1,0 +1,143 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EmbedlineError } from '../../errors.ts';
+import { assertCollectionName, parseGenerationName } from '../generation-name.ts';
+import type { Generation, GenerationManifest, GenerationPoints, ReadOptions, VectorStore } from '../vector-store.ts';
+import { Catalogue } from './catalogue.ts';
+import { openDatabase, translateErrors, waitAsynchronously } from './database.ts';
+import { POINT_SCHEMA, SqlitePoints } from './sqlite-points.ts';
+
+export interface SqliteStoreOptions {
+  /** Folder of the files: `meta.db` and one `<generation>.db` each. Made when absent. */
+  readonly directory: string;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** The embedded store: for one machine and a local disk, up to about a million points; no server. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<VectorStore> {
+  await mkdir(options.directory, { recursive: true });
+  return new SqliteStore(options);
+}
+
+class SqliteStore implements VectorStore {
+  readonly kind = 'sqlite';
+  readonly location: string;
+  readonly #options: SqliteStoreOptions;
+  readonly #catalogue: Catalogue;
+  #closed = false;
+
+  constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+    this.location = options.directory;
+    this.#catalogue = new Catalogue(options.directory);
+  }
+
+  async generations(collection?: string, options: ReadOptions = {}): Promise<readonly Generation[]> {
+    this.#assertOpen(options.signal);
+    return this.#catalogue.list(collection);
+  }
+
+  async createGeneration(
+    collection: string,
+    manifest: GenerationManifest,
+    options: ReadOptions = {},
+  ): Promise<Generation> {
+    this.#assertOpen(options.signal);
+    assertCollectionName(collection);
+    await this.#removeLeftovers(collection);
+    const named = await this.#catalogue.nextName(collection);
+    const file = this.#file(named.name);
+    const database = openDatabase(file, { create: true });
+    try {
+      translateErrors(file, () => {
+        database.exec(`BEGIN IMMEDIATE; ${POINT_SCHEMA}`);
+        database.prepare('INSERT INTO identity VALUES (?)').run(named.identity);
+        database.exec('COMMIT');
+      });
+    } finally {
+      database.close();
+    }
+    const generation = { ...named, collection, manifest };
+    await this.#catalogue.add(generation);
+    return { ...generation, live: false };
+  }
+
+  async recordPipeline(generation: Generation, pipeline: string, fingerprint: string): Promise<void> {
+    this.#assertOpen();
+    await this.#catalogue.recordPipeline(generation.name, pipeline, fingerprint);
+  }
+
+  async publish(generation: Generation, options: ReadOptions = {}): Promise<void> {
+    this.#assertOpen(options.signal);
+    await this.#catalogue.publish(generation);
+  }
+
+  async dropGeneration(generation: Generation, options: ReadOptions = {}): Promise<void> {
+    this.#assertOpen(options.signal);
+    await this.#catalogue.remove(generation.name);
+    await this.#unlink(generation.name);
+  }
+
+  async open(
+    wanted: Pick<Generation, 'collection' | 'name' | 'identity'>,
+    options: ReadOptions = {},
+  ): Promise<GenerationPoints> {
+    this.#assertOpen(options.signal);
+    const generation = this.#catalogue.list(wanted.collection).find(({ name }) => name === wanted.name);
+    if (generation === undefined) {
+      throw new EmbedlineError(
+        'COLLECTION_NOT_FOUND',
+        `${wanted.name} is not in the SQLite store at ${this.location}. SQLite is for one machine: a worker elsewhere, or with ` +
+          `another EMBEDLINE_HOME, has to use Qdrant (QDRANT_URL) for producer and workers alike.`,
+      );
+    }
+    const file = this.#file(generation.name);
+    const database = openDatabase(file, { vectors: true, ...this.#warnings() });
+    const found = translateErrors(file, () => database.prepare('SELECT value FROM identity').get())?.['value'];
+    if (found !== wanted.identity || generation.identity !== wanted.identity) {
+      database.close();
+      throw new EmbedlineError(
+        'STORE_MISMATCH',
+        `${wanted.name} in ${this.location} is another than the run's own (identity ${String(found)} instead of ` +
+          `${wanted.identity}). Give this process the EMBEDLINE_HOME of the producer, or use Qdrant for both.`,
+      );
+    }
+    waitAsynchronously(database);
+    return new SqlitePoints(database, file, generation);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#catalogue.close();
+  }
+
+  /** Files of a creation that was cut off before its row was written. Their numbers are spent; nobody can have them open. */
+  async #removeLeftovers(collection: string): Promise<void> {
+    const known = new Set(this.#catalogue.list(collection).map(({ number }) => number));
+    const newest = Math.max(0, ...known);
+    for (const file of await readdir(this.#options.directory)) {
+      const parsed = parseGenerationName(file.replace(/\.db$/, ''));
+      // One that is newer than all rows may be another process's, being made right now.
+      if (parsed?.collection !== collection || known.has(parsed.number) || parsed.number > newest) continue;
+      await this.#unlink(file.replace(/\.db$/, ''));
+    }
+  }
+
+  async #unlink(name: string): Promise<void> {
+    for (const suffix of ['', '-wal', '-shm']) await rm(`${this.#file(name)}${suffix}`, { force: true });
+  }
+
+  #file(name: string): string {
+    return join(this.#options.directory, `${name}.db`);
+  }
+
+  #warnings() {
+    return this.#options.onWarning === undefined ? {} : { onWarning: this.#options.onWarning };
+  }
+
+  #assertOpen(signal?: AbortSignal): void {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new EmbedlineError('CLOSED', 'The SQLite store was closed.');
+  }
+}
