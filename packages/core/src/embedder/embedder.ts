@@ -49,4 +49,6 @@ export interface TokenCounter {
   count(text: string): number;
   /** Special tokens that the model adds around each text, e.g. 2 for [CLS] and [SEP]. */
   readonly specialTokens: number;
+  /** True when the tokens of two texts, joined where a word ends, are the tokens of each. */
+  readonly additive: boolean;
 }

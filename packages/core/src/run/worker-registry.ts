@@ -71,7 +71,7 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
 export async function connectedWorkers(redis: Redis, prefix: string): Promise<ConnectedWorker[]> {
   const keys = runKeys(prefix);
   await redis.zremrangebyscore(keys.workers, '-inf', String(Date.now() - 24 * 3600 * 1000));
-  const ids = await redis.zrange(keys.workers, 0, -1);
+  const ids = await redis.zrange(keys.workers, '0', '-1');
   if (ids.length === 0) return [];
   const values = await redis.mget(ids.map((id) => keys.worker(id)));
   return values.filter((value) => value !== null).map((value) => workerSchema.parse(JSON.parse(value)));

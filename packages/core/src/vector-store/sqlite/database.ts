@@ -104,7 +104,7 @@ export function translateErrors<T>(file: string, operation: () => T): T {
 }
 
 function assertSqliteVersion(): void {
-  const version = process.versions.sqlite ?? '0';
+  const version = process.versions['sqlite'] ?? '0';
   const parts = version.split('.').map(Number);
   const difference = MIN_SQLITE.map((wanted, index) => (parts[index] ?? 0) - wanted).find((d) => d !== 0) ?? 0;
   if (difference >= 0) return;

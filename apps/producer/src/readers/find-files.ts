@@ -1,0 +1,145 @@
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { EmbedlineError } from '@embedline/core';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { ENDINGS, formatOf, type FileFormat } from './file-format.ts';
+import type { SourceFormat } from './read-item.ts';
+
+/** A file of the corpus. */
+export interface SourceFile {
+  readonly path: string;
+  /** Path below the root of its source, with `/`; the id of a text document. */
+  readonly id: string;
+  readonly format: FileFormat;
+}
+
+/** A file that is not read, and why. */
+export interface RefusedFile {
+  readonly path: string;
+  readonly id: string;
+  readonly refused: string;
+}
+
+export interface FindOptions {
+  /** Paths of files and directories, and globs. */
+  readonly sources: readonly string[];
+  readonly cwd: string;
+  /** For files whose ending tells nothing; restricts directories to that format. */
+  readonly format?: SourceFormat | undefined;
+}
+
+/**
+ * Every file of the sources, in a stable order. Directories are walked; hidden files and node_modules are left out.
+ * @throws EmbedlineError SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE, USAGE before the first file of a source
+ */
+export async function* findFiles(options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
+  for (const source of options.sources) {
+    let found = false;
+    for await (const file of filesOf(source, options)) {
+      found = true;
+      yield file;
+    }
+    if (!found) throw empty(source, options.format);
+  }
+}
+
+async function* filesOf(source: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
+  const path = resolve(options.cwd, source);
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error) {
+    if (isDynamicPattern(source)) yield* globbed(source, options);
+    else throw cannotRead(source, found);
+  } else if (found.isDirectory()) yield* walk(path, await realpath(path), '', options);
+  else yield single(path, basename(path), options, source);
+}
+
+async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
+  const paths = await glob(pattern, { cwd: options.cwd, absolute: true, followSymbolicLinks: false, expandDirectories: false });
+  const root = resolve(options.cwd, fixedPrefix(pattern));
+  const realRoot = await realpath(root);
+  for (const path of paths.sort()) {
+    const id = toId(relative(root, path));
+    const file = await check(path, id, realRoot, options);
+    if (file !== null) yield file;
+  }
+}
+
+async function* walk(
+  directory: string,
+  realRoot: string,
+  below: string,
+  options: FindOptions,
+): AsyncGenerator<SourceFile | RefusedFile> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => error);
+  if (entries instanceof Error) {
+    yield { path: directory, id: below, refused: `the directory cannot be read (${entries.code ?? entries.message})` };
+    return;
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    const path = join(directory, entry.name);
+    const id = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.isDirectory()) yield* walk(path, realRoot, id, options);
+    else {
+      const file = await check(path, id, realRoot, options);
+      if (file !== null) yield file;
+    }
+  }
+}
+
+/** A file of a directory or glob: of a known ending, regular, and not leading out of its root. Null: not one of ours. */
+async function check(path: string, id: string, realRoot: string, options: FindOptions): Promise<SourceFile | RefusedFile | null> {
+  const format = formatOf(path);
+  if (format === null || (options.format !== undefined && format.format !== options.format)) return null;
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error) return { path, id, refused: `the file cannot be read (${found.code ?? found.message})` };
+  if (found.isFile()) return { path, id, format };
+  if (!found.isSymbolicLink()) return { path, id, refused: 'it is not a regular file' };
+  const target = await realpath(path).catch(() => null);
+  if (target === null) return { path, id, refused: 'it is a link to nothing' };
+  if (!target.startsWith(realRoot + sep)) return { path, id, refused: 'it is a link that leads out of its source' };
+  return (await stat(target)).isFile() ? { path: target, id, format } : null;
+}
+
+function single(path: string, id: string, options: FindOptions, source: string): SourceFile {
+  const byEnding = formatOf(path);
+  const gzip = path.endsWith('.gz');
+  if (options.format !== undefined) {
+    const delimiter = byEnding?.delimiter ?? ',';
+    return { path, id, format: { format: options.format, delimiter, gzip } };
+  }
+  if (byEnding !== null) return { path, id, format: byEnding };
+  throw new EmbedlineError(
+    'USAGE',
+    `The ending of ${source} does not tell its format. Say it with --format jsonl, csv, text or markdown.`,
+  );
+}
+
+/** The part of a pattern before its first special character, up to a directory. */
+function fixedPrefix(pattern: string): string {
+  const special = pattern.search(/[*?[\]{}()!+@]/);
+  return dirname(`${pattern.slice(0, special === -1 ? pattern.length : special)}x`);
+}
+
+function toId(path: string): string {
+  return path.split(sep).join('/');
+}
+
+function cannotRead(source: string, error: NodeJS.ErrnoException): EmbedlineError {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
+    return new EmbedlineError('SOURCE_NOT_FOUND', `There is no file or directory ${source}. Check the path.`, { cause: error });
+  }
+  return new EmbedlineError('SOURCE_UNREADABLE', `${source} cannot be read (${error.code ?? error.message}). Check its permissions.`, {
+    cause: error,
+  });
+}
+
+function empty(source: string, format: SourceFormat | undefined): EmbedlineError {
+  const endings = Object.entries(ENDINGS)
+    .filter(([, ending]) => format === undefined || ending.format === format)
+    .map(([ending]) => ending);
+  return new EmbedlineError(
+    'SOURCE_EMPTY',
+    `${source} holds no file to read. Looked for ${endings.join(', ')} (also with .gz), leaving out hidden files and node_modules.`,
+  );
+}

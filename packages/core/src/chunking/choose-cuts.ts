@@ -1,0 +1,64 @@
+import { CUT, type Atom } from './atoms.ts';
+import { hashText } from './hash-text.ts';
+
+/** A chunk is filled at least so far before a cut is looked for, where the structure allows it. */
+const MIN_FILL = 0.55;
+
+/**
+ * Chooses where chunks begin. Among the places that fill a chunk between 55 and 100 %, the strongest structure wins
+ * (heading, paragraph, line, sentence, word), and among equals the one with the lowest hash of the text around it.
+ * That is content-defined chunking as in LBFS (Muthitacharoen et al., SOSP 2001) over sentences instead of bytes: two
+ * versions of a text choose the same places again soon behind their difference, because what decides is the same there.
+ * Sections that fill less than 55 % are joined with the next.
+ *
+ * @param atoms each of at most `budget` tokens
+ * @returns positions of the first atoms of chunks; empty without atoms
+ */
+export function chooseCuts(
+  text: string,
+  atoms: readonly (Atom & { readonly tokens: number })[],
+  budget: number,
+): number[] {
+  const cuts: number[] = [];
+  for (let first = 0; first < atoms.length; first = nextCut(text, atoms, first, budget)) cuts.push(first);
+  return cuts;
+}
+
+function nextCut(
+  text: string,
+  atoms: readonly (Atom & { readonly tokens: number })[],
+  first: number,
+  budget: number,
+): number {
+  let filled = 0;
+  let best = -1;
+  let fallback = first + 1;
+  for (let position = first; position < atoms.length; position += 1) {
+    const atom = atoms[position];
+    if (atom === undefined) break;
+    if (position > first && atom.cutBefore !== CUT.never) {
+      fallback = position;
+      if (filled >= budget * MIN_FILL && (best === -1 || isBetter(text, atoms, position, best))) best = position;
+    }
+    filled += atom.tokens;
+    if (filled > budget) return best === -1 ? fallback : best;
+  }
+  return atoms.length;
+}
+
+function isBetter(text: string, atoms: readonly Atom[], position: number, best: number): boolean {
+  const [challenger, holder] = [atoms[position], atoms[best]];
+  if (challenger === undefined || holder === undefined) return false;
+  if (challenger.cutBefore !== holder.cutBefore) return challenger.cutBefore > holder.cutBefore;
+  return hashAround(text, atoms, position) < hashAround(text, atoms, best);
+}
+
+/** Of the atoms on both sides, so that equal sentences in other company are different places. */
+function hashAround(text: string, atoms: readonly Atom[], position: number): number {
+  const before = atoms[position - 1];
+  const after = atoms[position];
+  if (before === undefined || after === undefined) return 0;
+  const left = hashText(text, Math.max(before.start, before.end - 64), before.end);
+  const right = hashText(text, after.start, Math.min(after.end, after.start + 64));
+  return (Math.imul(left, 31) + right) >>> 0;
+}

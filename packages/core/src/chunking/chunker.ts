@@ -1,0 +1,110 @@
+import type { Chunk } from '../document.ts';
+import type { TokenCounter } from '../embedder/embedder.ts';
+import { findAtoms, type Atom, type TextFormat } from './atoms.ts';
+import type { ChunkingOptions } from './chunking-options.ts';
+import { chooseCuts } from './choose-cuts.ts';
+import { splitLong, tear, type Piece } from './split-long.ts';
+
+/** What is cut. */
+export interface ChunkableText {
+  readonly text: string;
+  readonly title: string | null;
+  /** Whether `#` begins a heading. Defaults to plain. */
+  readonly format?: TextFormat;
+}
+
+/** An atom that fits into a chunk, with its length in tokens. */
+export interface CountedAtom extends Atom {
+  readonly tokens: number;
+  /** Begins or ends within a word: its tokens joined with its neighbours' may be fewer. */
+  readonly torn: boolean;
+}
+
+/**
+ * Makes the function that cuts documents into chunks: by the model's own tokens, on structure before length. Chunks
+ * fall back into step after an edit, since each cut is chosen from the text around it (see choose-cuts.ts): an edited
+ * paragraph changes its own chunks and, rarely, a few behind it.
+ *
+ * Every chunk is `text.slice(start, end)` without white space at its ends, and at most `maxTokens` long; every
+ * character that is not white space is in a chunk.
+ */
+export function createChunker(
+  options: ChunkingOptions,
+  counter: TokenCounter,
+): (document: ChunkableText) => Chunk[] {
+  const budget = options.maxTokens - counter.specialTokens - options.overlapTokens;
+  return ({ text, title, format = 'plain' }) => {
+    const atoms = findAtoms(text, format).flatMap((atom) => fit(text, atom, budget, counter));
+    const cuts = chooseCuts(text, atoms, budget);
+    return cuts.map((first, index) => {
+      const last = (cuts[index + 1] ?? atoms.length) - 1;
+      const from = index === 0 ? first : withOverlap(atoms, first, options.overlapTokens);
+      return toChunk(text, title, atoms, { first, from, last }, index, counter);
+    });
+  };
+}
+
+/** The atom as it is when it fits, else its pieces that do. */
+function fit(text: string, atom: Atom, budget: number, counter: TokenCounter): CountedAtom[] {
+  const tokens = countWithin(text, atom.start, atom.end, budget, counter);
+  if (tokens <= budget) return [{ ...atom, tokens, torn: false }];
+  return splitLong(text, atom.start, atom.end)
+    .flatMap((piece) => fitPiece(text, piece, budget, counter))
+    .map((piece, index) => ({ ...atom, ...piece, cutBefore: index === 0 ? atom.cutBefore : 0 }));
+}
+
+function fitPiece(
+  text: string,
+  piece: Piece,
+  budget: number,
+  counter: TokenCounter,
+): (Piece & { tokens: number })[] {
+  const tokens = countWithin(text, piece.start, piece.end, budget, counter);
+  const length = piece.end - piece.start;
+  // A single character cannot be cut further; it is the model's affair to cut its tokens.
+  if (tokens <= budget || length <= 2) return [{ ...piece, tokens: Math.min(tokens, budget) }];
+  return tear(text, piece.start, piece.end, Math.max(1, length >> 1)).flatMap((half) =>
+    half.start === half.end ? [] : fitPiece(text, half, budget, counter),
+  );
+}
+
+/** Texts that cannot fit are not counted to their end: no tokenizer makes less than one token of 200 characters of prose. */
+function countWithin(text: string, start: number, end: number, budget: number, counter: TokenCounter): number {
+  if (end - start > budget * 200) return Infinity;
+  return counter.count(text.slice(start, end));
+}
+
+/** The first atom of the overlap: whole atoms before `first` that fit into it. */
+function withOverlap(atoms: readonly CountedAtom[], first: number, overlapTokens: number): number {
+  let from = first;
+  for (let room = overlapTokens; from > 0; from -= 1) {
+    room -= atoms[from - 1]?.tokens ?? Infinity;
+    if (room < 0) break;
+  }
+  return from;
+}
+
+function toChunk(
+  text: string,
+  title: string | null,
+  atoms: readonly CountedAtom[],
+  { first, from, last }: { first: number; from: number; last: number },
+  index: number,
+  counter: TokenCounter,
+): Chunk {
+  const own = atoms.slice(from, last + 1);
+  const start = own[0]?.start ?? 0;
+  const end = own.at(-1)?.end ?? 0;
+  const content = text.slice(start, end);
+  const exact = counter.additive && !own.some(({ torn }) => torn);
+  const tokens = exact ? own.reduce((sum, atom) => sum + atom.tokens, 0) : counter.count(content);
+  const headings = atoms[first]?.headings ?? [];
+  return {
+    index,
+    text: content,
+    start,
+    end,
+    title: headings.length === 0 ? title : headings.join(' > ').slice(0, 300),
+    tokens: tokens + counter.specialTokens,
+  };
+}

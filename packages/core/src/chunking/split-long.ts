@@ -1,0 +1,66 @@
+import { isSpace } from './atoms.ts';
+import { hashText } from './hash-text.ts';
+
+/** A piece of an atom that was too long; `torn` when it begins or ends within a word. */
+export interface Piece {
+  readonly start: number;
+  readonly end: number;
+  readonly torn: boolean;
+}
+
+/** Words are grouped by about so many: few enough to fit, enough to be worth a token count. */
+const WORDS_PER_PIECE = 16;
+const MAX_WORDS_PER_PIECE = 32;
+/** A run without white space that is longer than this is cut every so many UTF-16 units. */
+const MAX_WORD_LENGTH = 200;
+const TORN_LENGTH = 32;
+
+/**
+ * Cuts text without sentence ends into groups of words. Where a group ends is decided by a hash of its last word, so
+ * that an edit moves the ends near it and no others; endless words are cut by length, never within a surrogate pair.
+ */
+export function splitLong(text: string, start: number, end: number): Piece[] {
+  const pieces: Piece[] = [];
+  let groupStart = -1;
+  let groupEnd = -1;
+  let words = 0;
+  const endGroup = () => {
+    if (words > 0) pieces.push({ start: groupStart, end: groupEnd, torn: false });
+    words = 0;
+  };
+  for (let position = start; position < end; ) {
+    while (position < end && isSpace(text.charCodeAt(position))) position += 1;
+    const wordStart = position;
+    while (position < end && !isSpace(text.charCodeAt(position))) position += 1;
+    if (position === wordStart) break;
+    if (position - wordStart > MAX_WORD_LENGTH) {
+      endGroup();
+      pieces.push(...tear(text, wordStart, position));
+      continue;
+    }
+    if (words === 0) groupStart = wordStart;
+    groupEnd = position;
+    words += 1;
+    const last = hashText(text, wordStart, position) % WORDS_PER_PIECE === 0;
+    if (last || words >= MAX_WORDS_PER_PIECE) endGroup();
+  }
+  endGroup();
+  return pieces;
+}
+
+/** Cuts a run without white space into pieces of bounded length. */
+export function tear(text: string, start: number, end: number, length = TORN_LENGTH): Piece[] {
+  const pieces: Piece[] = [];
+  for (let position = start; position < end; ) {
+    let next = Math.min(position + length, end);
+    if (next < end && isLowSurrogate(text.charCodeAt(next)) && next - position > 1) next -= 1;
+    if (next < end && next === position + 1 && isLowSurrogate(text.charCodeAt(next))) next += 1;
+    pieces.push({ start: position, end: next, torn: true });
+    position = next;
+  }
+  return pieces;
+}
+
+function isLowSurrogate(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff;
+}

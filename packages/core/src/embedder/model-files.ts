@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { EmbedlineError } from '../errors.ts';
+import type { ModelSpec } from './embedder.ts';
+import { fetchHubModel } from './hub-model.ts';
+
+export interface ResolveModelOptions {
+  /** A folder below `modelsDirectory`, a folder path (starting with `.` or `/`), or a hub id. */
+  readonly id: string;
+  readonly modelsDirectory: string;
+  /** Which weights, in transformers.js names. Defaults to the first there is of q8, fp32. */
+  readonly dtype?: string | undefined;
+  /** Commit of the hub repository. Defaults to `main`. */
+  readonly revision?: string | undefined;
+  /** Fetch from the hub what is not here. Defaults to false. */
+  readonly allowRemote?: boolean | undefined;
+  /** Hub models are kept below `<dataDirectory>/hub`. */
+  readonly dataDirectory: string;
+  /** Cut texts earlier than the model's own limit. */
+  readonly maxTokens?: number | undefined;
+}
+
+/** A model whose files are here and were hashed. */
+export interface ResolvedModel {
+  readonly spec: ModelSpec;
+  /** Folder with config.json and tokenizer.json. */
+  readonly directory: string;
+  readonly weightsFile: string;
+  /** The folder in which `spec.id` was found: what a worker on this machine needs as its EMBEDLINE_MODELS. */
+  readonly modelsDirectory: string;
+}
+
+export const DEFAULT_MODEL_ID = 'sentence-transformers/all-MiniLM-L6-v2';
+
+/** Weights files by dtype, as transformers.js names them. */
+const WEIGHTS_FILES: Readonly<Record<string, string>> = {
+  q8: 'onnx/model_quantized.onnx',
+  fp32: 'onnx/model.onnx',
+  fp16: 'onnx/model_fp16.onnx',
+  int8: 'onnx/model_int8.onnx',
+  uint8: 'onnx/model_uint8.onnx',
+  q4: 'onnx/model_q4.onnx',
+};
+
+/** SHA-256 of the files that ship with embedline (models/MODEL.md); they must be these, whatever their name says. */
+const PINNED_SHA256: Readonly<Record<string, { readonly weights: string; readonly tokenizer: string }>> = {
+  [`${DEFAULT_MODEL_ID}/q8`]: {
+    weights: '7a77b5b873b17178d5323c663a32eeb8940dbb3c5afbedc2ff93ed181c4401ad',
+    tokenizer: 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037',
+  },
+};
+
+/**
+ * Finds a model's files and reads from them how it is to be used: pooling, dimensions, longest input, prefixes.
+ * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID
+ */
+export async function resolveModel(options: ResolveModelOptions): Promise<ResolvedModel> {
+  const located = await locate(options);
+  const { directory } = located;
+  const { dtype, weightsFile } = await chooseWeights(directory, options);
+  const config = await readJson(join(directory, 'config.json'), configSchema);
+  const pooling = await readOptionalJson(join(directory, '1_Pooling/config.json'), poolingSchema);
+  const limits = await readOptionalJson(join(directory, 'sentence_bert_config.json'), limitsSchema);
+  const prompts = await readOptionalJson(join(directory, 'config_sentence_transformers.json'), promptsSchema);
+  const ownLimit = limits?.max_seq_length ?? config.max_position_embeddings;
+  const hash = await hashModel(weightsFile, join(directory, 'tokenizer.json'), `${located.id}/${dtype}`);
+  const spec: ModelSpec = {
+    id: located.id,
+    hash,
+    dtype,
+    pooling: pooling?.pooling_mode_cls_token === true ? 'cls' : 'mean',
+    dimensions: pooling?.word_embedding_dimension ?? config.hidden_size,
+    maxTokens: Math.min(options.maxTokens ?? ownLimit, ownLimit),
+    passagePrefix: prompts?.prompts?.['passage'] ?? prompts?.prompts?.['document'] ?? '',
+    queryPrefix: prompts?.prompts?.['query'] ?? '',
+  };
+  return { spec, directory, weightsFile, modelsDirectory: located.modelsDirectory };
+}
+
+/** True when two specifications give every text the same vector. */
+export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
+  const keys = ['hash', 'dtype', 'pooling', 'dimensions', 'maxTokens', 'passagePrefix', 'queryPrefix'] as const;
+  return keys.every((key) => a[key] === b[key]);
+}
+
+const configSchema = z.object({ hidden_size: z.int().positive(), max_position_embeddings: z.int().positive().default(512) });
+const poolingSchema = z.object({
+  word_embedding_dimension: z.int().positive().optional(),
+  pooling_mode_cls_token: z.boolean().optional(),
+});
+const limitsSchema = z.object({ max_seq_length: z.int().positive().optional() });
+const promptsSchema = z.object({ prompts: z.record(z.string(), z.string()).optional() });
+
+async function locate(options: ResolveModelOptions): Promise<{ id: string; directory: string; modelsDirectory: string }> {
+  const { id, modelsDirectory } = options;
+  if (isAbsolute(id) || id.startsWith('.')) {
+    const directory = resolve(id);
+    if (await isFile(join(directory, 'config.json'))) {
+      return { id: basename(directory), directory, modelsDirectory: dirname(directory) };
+    }
+    throw notFound(options, `the folder ${directory} has no config.json`);
+  }
+  if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id)) throw notFound(options, 'that is not a model id');
+  const directory = join(modelsDirectory, id);
+  if (await isFile(join(directory, 'config.json'))) return { id, directory, modelsDirectory };
+  if (options.allowRemote !== true) throw notFound(options, `${directory} is not there`);
+  return { id, ...(await fetchHubModel(options)) };
+}
+
+async function chooseWeights(directory: string, options: ResolveModelOptions) {
+  const { dtype } = options;
+  if (dtype !== undefined && WEIGHTS_FILES[dtype] === undefined) {
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `There is no dtype ${JSON.stringify(dtype)}. Take one of ${Object.keys(WEIGHTS_FILES).join(', ')}.`,
+    );
+  }
+  for (const name of dtype === undefined ? ['q8', 'fp32'] : [dtype]) {
+    const weightsFile = join(directory, WEIGHTS_FILES[name] ?? '');
+    if (await isFile(weightsFile)) return { dtype: name, weightsFile };
+  }
+  const wanted = dtype === undefined ? 'onnx/model_quantized.onnx or onnx/model.onnx' : (WEIGHTS_FILES[dtype] ?? dtype);
+  throw notFound(options, `${directory} has no ${wanted}`);
+}
+
+function notFound({ id, modelsDirectory }: ResolveModelOptions, reason: string): EmbedlineError {
+  return new EmbedlineError(
+    'MODEL_NOT_FOUND',
+    `Model ${JSON.stringify(id)} was not found: ${reason}. Put its folder (config.json, tokenizer.json, onnx/) below ` +
+      `${modelsDirectory} (EMBEDLINE_MODELS), or name the folder by a path that starts with './' or '/'.`,
+  );
+}
+
+async function hashModel(weightsFile: string, tokenizerFile: string, pinnedAs: string): Promise<string> {
+  const [weights, tokenizer] = await Promise.all([sha256(weightsFile), sha256(tokenizerFile)]);
+  const pinned = PINNED_SHA256[pinnedAs];
+  if (pinned !== undefined && (pinned.weights !== weights || pinned.tokenizer !== tokenizer)) {
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `The files of ${pinnedAs} are not the ones that ship with embedline (SHA-256 differs): ${weightsFile}. ` +
+        `Restore them with: git checkout -- models`,
+    );
+  }
+  return createHash('sha256').update(weights).update(tokenizer).digest('hex');
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const block of createReadStream(file)) hash.update(block as Buffer);
+  return hash.digest('hex');
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isFile(), () => false);
+}
+
+async function readOptionalJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
+  return (await isFile(file)) ? readJson(file, schema) : null;
+}
+
+async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
+  try {
+    return schema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (cause) {
+    throw new EmbedlineError('MODEL_INVALID', `${file} is not what a sentence-transformers model has there. Fetch the model again.`, {
+      cause,
+    });
+  }
+}

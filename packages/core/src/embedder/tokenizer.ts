@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { z } from 'zod';
+import { EmbedlineError } from '../errors.ts';
+import type { TokenCounter } from './embedder.ts';
+
+const definitionSchema = z.looseObject({ pre_tokenizer: z.looseObject({ type: z.string() }).nullish() });
+
+/** Longer tokens than this, on average, do not occur: text beyond it is cut before tokenising, which is linear in it. */
+const MAX_CHARACTERS_PER_TOKEN = 16;
+
+/** Tokenises as the model was trained, and cuts where the model ends. */
+export interface TextTokenizer extends TokenCounter {
+  /** Token ids with the special tokens, at most `maxTokens`; what does not fit is cut off the end of the text. */
+  encode(text: string, maxTokens: number): { readonly ids: readonly number[]; readonly truncated: boolean };
+}
+
+/**
+ * Reads a model's tokenizer.json. Truncation and padding that the file asks for are ignored: both are ours.
+ * @throws EmbedlineError MODEL_INVALID
+ */
+export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
+  const { tokenizer, splitsWords } = await readTokenizer(directory);
+  const encode = (text: string, withSpecialTokens: boolean) =>
+    tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids;
+  const empty = encode('', true);
+  const closing = commonSuffixLength(empty, encode('a', true));
+  return {
+    specialTokens: empty.length,
+    additive: splitsWords,
+    count: (text) => (text === '' ? 0 : encode(text, false).length),
+    encode: (text, maxTokens) => {
+      const longest = maxTokens * MAX_CHARACTERS_PER_TOKEN;
+      const ids = encode(text.length > longest ? text.slice(0, longest).toWellFormed() : text, true);
+      const truncated = ids.length > maxTokens || text.length > longest;
+      if (ids.length <= maxTokens) return { ids, truncated };
+      return { ids: [...ids.slice(0, maxTokens - closing), ...ids.slice(ids.length - closing)], truncated };
+    },
+  };
+}
+
+async function readTokenizer(directory: string): Promise<{ tokenizer: Tokenizer; splitsWords: boolean }> {
+  const read = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(directory, name), 'utf8'));
+  try {
+    const definition = definitionSchema.parse(await read('tokenizer.json'));
+    const config = z.looseObject({}).parse(await read('tokenizer_config.json'));
+    return {
+      tokenizer: new Tokenizer({ ...definition, truncation: null, padding: null }, config),
+      splitsWords: definition.pre_tokenizer?.type === 'BertPreTokenizer',
+    };
+  } catch (cause) {
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `${directory} has no readable tokenizer.json and tokenizer_config.json. Fetch the model again.`,
+      { cause },
+    );
+  }
+}
+
+function commonSuffixLength(a: readonly number[], b: readonly number[]): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a.at(-1 - length) === b.at(-1 - length)) length += 1;
+  return length;
+}
