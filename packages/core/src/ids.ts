@@ -46,9 +46,13 @@ export function payloadHash(chunk: Chunk, metadata: Metadata): string {
   ]);
 }
 
-/** Hash of everything a document's chunks are made from. */
-export function documentFingerprint(text: string, title: string | null, metadata: Metadata): string {
-  return shortHash([text, title === null ? '0' : `1${title}`, canonicalMetadata(metadata)]);
+/** Hash of everything a document's chunks are made from. `format` decides how its structure is read. */
+export function documentFingerprint(
+  document: { readonly text: string; readonly title: string | null; readonly metadata: Metadata },
+  format: string,
+): string {
+  const { text, title, metadata } = document;
+  return shortHash([format, text, title === null ? '0' : `1${title}`, canonicalMetadata(metadata)]);
 }
 
 /** The digest of a document's chunk fingerprints, in chunk order; see {@link DocumentMark}. */

@@ -1,3 +1,7 @@
+export { Batcher, DEFAULT_BATCH_LIMITS, type BatchLimits } from './batcher.ts';
+export type { TextFormat } from './chunking/atoms.ts';
+export { createChunker, type ChunkableText } from './chunking/chunker.ts';
+export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { environmentVariables, loadConfig, type Config } from './config.ts';
 export type {
   Chunk,
@@ -10,7 +14,15 @@ export type {
   MetadataValue,
   Origin,
 } from './document.ts';
+export { createEmbedder, loadTokenCounter, type EmbedderOptions } from './embedder/create.ts';
 export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from './embedder/embedder.ts';
+export {
+  DEFAULT_MODEL_ID,
+  resolveModel,
+  sameModel,
+  type ResolvedModel,
+  type ResolveModelOptions,
+} from './embedder/model-files.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
 export {
   canonicalMetadata,
@@ -24,7 +36,15 @@ export {
 export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 export { listenForStop, Releasers, type Closeable, type StopSignals } from './lifecycle.ts';
 export { createLogger, type Logger } from './logger.ts';
+export { pipelineFingerprint } from './pipeline-fingerprint.ts';
+export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
 export { redactSecrets } from './redact.ts';
+export { connectRedis, redactUrl, type Redis, type RedisRole } from './redis/connection.ts';
+export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
+export { checkRedis, probeRedis } from './redis/probe.ts';
+export { runKeys, type RunKeys } from './run/run-keys.ts';
+export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
+export { acquireRunLock, nextRunSequence, type RunLock } from './run/run-lock.ts';
 export {
   NO_PRODUCER_COUNTS,
   type BatchResult,
@@ -35,6 +55,8 @@ export {
   type RunState,
   type WorkerCounts,
 } from './run/run.ts';
+export { announceWorker, connectedWorkers, type ConnectedWorker, type WorkerPresence } from './run/worker-registry.ts';
+export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';
 export type {

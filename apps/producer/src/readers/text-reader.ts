@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf, type Metadata, type Origin } from '@embedline/core';
 import { decodeUtf8 } from './decode-text.ts';
+import { FileProblem } from './file-blocks.ts';
 import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
 import { metadataOf, textProblem, type Fields } from './record.ts';
 
@@ -30,7 +31,8 @@ export async function* readText(
     const metadata = await readSidecar(sidecar, options);
     yield { type: 'document', document: { id, text, title, metadata, origin }, format };
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    // A file that cannot be read to its end makes the reading incomplete; one that is no text costs itself.
+    if (!(error instanceof RangeError) || error instanceof FileProblem) throw error;
     yield reject(origin, { reason: messageOf(error), documentId: id });
   }
 }

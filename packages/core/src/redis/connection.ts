@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import { redactSecrets } from '../redact.ts';
 
+export type { Redis } from 'ioredis';
+
 /**
  * `worker` waits for Redis as long as it takes; `producer` gives up on a command after about a minute, so that a long
  * outage surfaces; `probe` fails at the first attempt.

@@ -1,0 +1,190 @@
+import {
+  chunksDigest,
+  documentFingerprint,
+  payloadHash,
+  pointId,
+  sameMark,
+  textHash,
+  type Chunk,
+  type ChunkableText,
+  type ChunkRecord,
+  type Document,
+  type GenerationPoints,
+  type StoredFingerprint,
+  type StoredPoint,
+  type TextFormat,
+} from '@embedline/core';
+
+/** A document with what its structure is to be read as. */
+export interface DocumentToCompare {
+  readonly document: Document;
+  readonly format: TextFormat;
+}
+
+/** What is to be done to make one document's points match it. */
+export interface DocumentDecision {
+  readonly document: Document;
+  readonly change: 'new' | 'changed' | 'unchanged';
+  readonly chunkCount: number;
+  /** Chunks whose points are as they should be already. */
+  readonly skipped: number;
+  /** Same vector, other payload: offsets, title, metadata. */
+  readonly payloadUpdates: readonly ChunkRecord[];
+  /** New or changed text for which the collection has a vector already. */
+  readonly reused: readonly { readonly chunk: ChunkRecord; readonly vector: Float32Array }[];
+  readonly toEmbed: readonly ChunkRecord[];
+}
+
+export interface CompareOptions {
+  readonly pipeline: string;
+  readonly passagePrefix: string;
+  readonly chunk: (document: ChunkableText) => Chunk[];
+  /** Where the run writes. */
+  readonly target: GenerationPoints;
+  /** Where vectors of equal texts are looked for: the live generation, if it has the same model. */
+  readonly reuseFrom: GenerationPoints | null;
+  readonly signal: AbortSignal;
+}
+
+/** Ids in one lookup. */
+const LOOKUP_SIZE = 1000;
+
+/**
+ * Compares documents with what the collection holds. Everything that has to be read of the store is read before
+ * anything is written for these documents, so that a text that moved up by one chunk still finds its vector.
+ */
+export async function compareDocuments(
+  documents: readonly DocumentToCompare[],
+  options: CompareOptions,
+): Promise<DocumentDecision[]> {
+  const unchanged = await findUnchanged(documents, options);
+  const rest = documents.filter(({ document }) => !unchanged.has(document.id));
+  const records = rest.map((document) => chunkDocument(document, options));
+  const ids = records.flatMap((chunks) => chunks.map(({ id }) => id));
+  const stored = await lookUp(ids, options);
+  const vectors = await findVectors(records.flat(), stored, options);
+  const decisions = new Map<string, DocumentDecision>();
+  rest.forEach(({ document }, index) => {
+    decisions.set(document.id, decide(document, records[index] ?? [], stored, vectors));
+  });
+  return documents.map(({ document }) => decisions.get(document.id) ?? skipWhole(document, unchanged.get(document.id) ?? 0));
+}
+
+/**
+ * Documents that need no tokenising: their mark names their fingerprint, and the digest of all their stored chunks is
+ * the one that the mark names, so each chunk is there and as it was.
+ * @returns number of chunks by document id
+ */
+async function findUnchanged(
+  documents: readonly DocumentToCompare[],
+  options: CompareOptions,
+): Promise<Map<string, number>> {
+  const { pipeline } = options;
+  const firsts = await lookUp(
+    documents.map(({ document }) => pointId(pipeline, document.id, 0)),
+    options,
+  );
+  const candidates = documents.flatMap(({ document, format }) => {
+    const first = firsts.get(pointId(pipeline, document.id, 0));
+    const mark = first?.documentMark ?? null;
+    if (first === undefined || mark === null || mark.fingerprint !== documentFingerprint(document, format)) return [];
+    const others = Array.from({ length: mark.chunkCount - 1 }, (_, index) => pointId(pipeline, document.id, index + 1));
+    return [{ documentId: document.id, mark, first, others }];
+  });
+  const stored = await lookUp(candidates.flatMap(({ others }) => others), options);
+  const unchanged = new Map<string, number>();
+  for (const { documentId, mark, first, others } of candidates) {
+    const chunks = [first, ...others.map((id) => stored.get(id))].filter((chunk) => chunk !== undefined);
+    if (chunks.length === mark.chunkCount && chunksDigest(chunks) === mark.digest) unchanged.set(documentId, mark.chunkCount);
+  }
+  return unchanged;
+}
+
+function chunkDocument({ document, format }: DocumentToCompare, options: CompareOptions): ChunkRecord[] {
+  const { pipeline, passagePrefix } = options;
+  const { metadata } = document;
+  const records = options.chunk({ text: document.text, title: document.title, format }).map((chunk) => ({
+    id: pointId(pipeline, document.id, chunk.index),
+    pipeline,
+    documentId: document.id,
+    chunkIndex: chunk.index,
+    text: chunk.text,
+    start: chunk.start,
+    end: chunk.end,
+    title: chunk.title,
+    tokens: chunk.tokens,
+    metadata,
+    textHash: textHash(passagePrefix, chunk.text),
+    payloadHash: payloadHash(chunk, metadata),
+    documentMark: null,
+  }));
+  const [first, ...others] = records;
+  if (first === undefined) return [];
+  const documentMark = {
+    fingerprint: documentFingerprint(document, format),
+    chunkCount: records.length,
+    digest: chunksDigest(records),
+  };
+  return [{ ...first, documentMark }, ...others];
+}
+
+async function lookUp(ids: readonly string[], { target, signal }: CompareOptions): Promise<Map<string, StoredFingerprint>> {
+  const found = new Map<string, StoredFingerprint>();
+  for (let start = 0; start < ids.length; start += LOOKUP_SIZE) {
+    const page = await target.fingerprints(ids.slice(start, start + LOOKUP_SIZE), { signal });
+    for (const [id, fingerprint] of page) found.set(id, fingerprint);
+  }
+  return found;
+}
+
+/** Vectors by text hash, for the texts that are new at their place. */
+async function findVectors(
+  chunks: readonly ChunkRecord[],
+  stored: ReadonlyMap<string, StoredFingerprint>,
+  { reuseFrom, signal }: CompareOptions,
+): Promise<Map<string, Float32Array>> {
+  const vectors = new Map<string, Float32Array>();
+  if (reuseFrom === null) return vectors;
+  const wanted = [
+    ...new Set(chunks.filter(({ id, textHash: hash }) => stored.get(id)?.textHash !== hash).map(({ textHash: hash }) => hash)),
+  ];
+  for (let start = 0; start < wanted.length; start += LOOKUP_SIZE) {
+    const sources = await reuseFrom.findByTextHash(wanted.slice(start, start + LOOKUP_SIZE), { signal });
+    if (sources.size === 0) continue;
+    const points: Map<string, StoredPoint> = await reuseFrom.retrieve([...sources.values()], { signal });
+    // The point may have been overwritten since its id was looked up: its own hash decides.
+    for (const { chunk, vector } of points.values()) vectors.set(chunk.textHash, vector);
+  }
+  return vectors;
+}
+
+function decide(
+  document: Document,
+  chunks: readonly ChunkRecord[],
+  stored: ReadonlyMap<string, StoredFingerprint>,
+  vectors: ReadonlyMap<string, Float32Array>,
+): DocumentDecision {
+  const payloadUpdates: ChunkRecord[] = [];
+  const reused: { chunk: ChunkRecord; vector: Float32Array }[] = [];
+  const toEmbed: ChunkRecord[] = [];
+  let known = 0;
+  for (const chunk of chunks) {
+    const point = stored.get(chunk.id);
+    if (point !== undefined) known += 1;
+    if (point?.textHash === chunk.textHash) {
+      const same = point.payloadHash === chunk.payloadHash && sameMark(point.documentMark, chunk.documentMark);
+      if (!same) payloadUpdates.push(chunk);
+      continue;
+    }
+    const vector = vectors.get(chunk.textHash);
+    if (vector === undefined) toEmbed.push(chunk);
+    else reused.push({ chunk, vector });
+  }
+  const skipped = chunks.length - payloadUpdates.length - reused.length - toEmbed.length;
+  const change = known === 0 ? 'new' : skipped === chunks.length ? 'unchanged' : 'changed';
+  return { document, change, chunkCount: chunks.length, skipped, payloadUpdates, reused, toEmbed };
+}
+
+function skipWhole(document: Document, chunkCount: number): DocumentDecision {
+  return { document, change: 'unchanged', chunkCount, skipped: chunkCount, payloadUpdates: [], reused: [], toEmbed: [] };
+}

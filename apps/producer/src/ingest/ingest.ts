@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import {
+  acquireRunLock,
+  EmbedlineError,
+  isEmbedlineError,
+  messageOf,
+  nextRunSequence,
+  Releasers,
+  type BatchQueue,
+  type Generation,
+  type Redis,
+  type RunLedger,
+  type RunProgress,
+  type RunSpec,
+  type VectorStore,
+} from '@embedline/core';
+import type { Corpus } from '../readers/corpus.ts';
+import { chooseGeneration, type GenerationWanted } from './choose-generation.ts';
+import { Enqueuer } from './enqueue.ts';
+import { finish } from './finish.ts';
+import type { LocalWorkers } from './local-workers.ts';
+import { openTarget, type RunTarget } from './open-target.ts';
+import { produce } from './produce.ts';
+import { recordCounts } from './record-counts.ts';
+import { newRunCounts, type RunCounts } from './run-counts.ts';
+import { createSeenDocuments } from './seen-documents.ts';
+import { waitForBatches } from './wait-for-batches.ts';
+import type { CompareOptions } from './compare.ts';
+
+export interface IngestOptions extends GenerationWanted {
+  readonly store: VectorStore;
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly ledger: RunLedger;
+  readonly queue: BatchQueue;
+  readonly corpus: Corpus;
+  readonly chunk: CompareOptions['chunk'];
+  /** Largest share of the pipeline's points that a sweep may delete, 0 to 1. */
+  readonly maxDeleteShare: number;
+  /** Delete vanished documents even though some records could not be read. */
+  readonly sweepIncomplete: boolean;
+  /** Generations kept for rollback besides the live one. */
+  readonly keepGenerations: number;
+  /** Wait for another run of this pipeline instead of failing. */
+  readonly wait: boolean;
+  /** Starts the workers of this ingest, once it is known that there is something to do. */
+  readonly startWorkers: () => LocalWorkers | null;
+  /** Fires when a person wants to stop. */
+  readonly signal: AbortSignal;
+  readonly onStart: (run: RunSpec) => void;
+  readonly onNotice: (message: string) => void;
+}
+
+/** How an ingest ended. */
+export interface IngestOutcome {
+  readonly progress: RunProgress;
+  /** Notices for people: what was left undone, and why. */
+  readonly notices: readonly string[];
+}
+
+/** One run of one pipeline, from reading to publishing. Whatever ends it early, running it again converges. */
+export async function ingest(options: IngestOptions): Promise<IngestOutcome> {
+  await using releasers = new Releasers();
+  const runId = newRunId();
+  const lock = await acquireRunLock({
+    redis: options.redis,
+    prefix: options.prefix,
+    scope: `pipeline:${options.pipeline}`,
+    owner: { host: hostname(), pid: process.pid, runId },
+    wait: options.wait,
+    signal: options.signal,
+    onWaiting: options.onNotice,
+  });
+  releasers.add(() => lock.release());
+  await forgetQueuedBatches(options);
+  const survey = await options.corpus.survey();
+  const target = await openTarget(await chooseGeneration(options.store, options), options);
+  releasers.add(() => target.close());
+  const counts = newRunCounts();
+  counts.sourceBytesTotal = survey.bytes ?? 0;
+  const spec = await createRun(runId, target.generation, options);
+  options.onStart(spec);
+  const workers = options.startWorkers();
+  if (workers !== null) releasers.add(() => workers.close());
+  const signal = AbortSignal.any([options.signal, lock.signal, ...(workers === null ? [] : [workers.signal])]);
+  return run({ spec, target, counts, signal, options });
+}
+
+interface RunContext {
+  readonly spec: RunSpec;
+  readonly target: RunTarget;
+  readonly counts: RunCounts;
+  readonly signal: AbortSignal;
+  readonly options: IngestOptions;
+}
+
+async function run(context: RunContext): Promise<IngestOutcome> {
+  const { spec, counts, options } = context;
+  const { ledger } = options;
+  const { runId } = spec;
+  const recording = recordCounts(ledger, runId, counts);
+  const seen = createSeenDocuments();
+  try {
+    const signal = AbortSignal.any([context.signal, recording.signal]);
+    await produce({
+      ...produceOptions(context, signal),
+      seen,
+      enqueuer: new Enqueuer({ runId, queue: options.queue, ledger, counts, signal }),
+    });
+    await recording.close();
+    await ledger.seal(runId, counts);
+    const done = await waitForBatches({ runId, ledger, queue: options.queue, signal });
+    const notices = await finish({ ...context, signal, seen, done });
+    await ledger.recordProducer(runId, counts);
+    await ledger.end(runId, 'done', null);
+    return { progress: await finalProgress(ledger, runId), notices };
+  } catch (error) {
+    await recording.close();
+    await endEarly(context, error);
+    throw error;
+  } finally {
+    seen.close();
+  }
+}
+
+function produceOptions({ spec, target, counts, options }: RunContext, signal: AbortSignal) {
+  return {
+    runId: spec.runId,
+    runSequence: spec.runSequence,
+    pipeline: spec.pipeline,
+    passagePrefix: spec.model.passagePrefix,
+    chunk: options.chunk,
+    corpus: options.corpus,
+    ledger: options.ledger,
+    target: target.points,
+    reuseFrom: target.reuseFrom,
+    counts,
+    signal,
+  };
+}
+
+async function createRun(runId: string, generation: Generation, options: IngestOptions): Promise<RunSpec> {
+  return options.ledger.create({
+    runId,
+    pipeline: options.pipeline,
+    collection: options.collection,
+    storeKind: options.store.kind,
+    generation: { collection: generation.collection, name: generation.name, identity: generation.identity },
+    model: options.model,
+    runSequence: await nextRunSequence(options.redis, options.prefix),
+  });
+}
+
+/** Jobs of earlier runs of this pipeline that ended early: this run finds what they left undone by comparing. */
+async function forgetQueuedBatches({ ledger, queue, pipeline }: IngestOptions): Promise<void> {
+  for (const run of await ledger.list()) {
+    if (run.spec.pipeline !== pipeline || run.state === 'done') continue;
+    // The lock is ours, so whoever left the run as running is gone.
+    if (run.state === 'running') await ledger.end(run.spec.runId, 'failed', 'its process died');
+    if (run.workers.batchesDone < run.producer.batchesTotal) await queue.removeWaiting(run.spec.runId);
+  }
+}
+
+async function endEarly({ spec, counts, options }: RunContext, error: unknown): Promise<void> {
+  const interrupted = options.signal.aborted;
+  const state = interrupted ? 'interrupted' : 'failed';
+  const message = interrupted ? `stopped by ${String(options.signal.reason)}` : messageOf(error);
+  try {
+    await options.ledger.recordProducer(spec.runId, counts);
+    await options.ledger.end(spec.runId, state, message);
+  } catch (cause) {
+    // The record is gone or Redis is: the error that ended the run says more.
+    if (!isEmbedlineError(cause, 'RUN_LOST') && !interrupted) options.onNotice(`The end of the run could not be recorded: ${messageOf(cause)}`);
+  }
+}
+
+async function finalProgress(ledger: RunLedger, runId: string): Promise<RunProgress> {
+  const progress = await ledger.progress(runId);
+  if (progress !== null) return progress;
+  throw new EmbedlineError('RUN_LOST', `Redis has lost run ${runId} in its last moment. Ingest again: that costs only the difference.`);
+}
+
+/** Sorts by time, and is unique. */
+function newRunId(): string {
+  const time = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15);
+  return `${time}-${randomBytes(3).toString('hex')}`;
+}

@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { EmbedlineError, type Config } from '@embedline/core';
+
+export interface LocalWorkersOptions {
+  readonly count: number;
+  readonly config: Config;
+  readonly redisUrl: string;
+  /** Folder in which the run's model was found. */
+  readonly modelsDirectory: string;
+}
+
+export interface LocalWorkers {
+  /** Fires, with the reason, when the workers keep dying. */
+  readonly signal: AbortSignal;
+  /** Lets them finish what they have begun. Idempotent. */
+  close(): Promise<void>;
+  /** Ends them at once. */
+  kill(): void;
+}
+
+/** A worker that dies is replaced, but not for ever: something is wrong that a new one will not mend. */
+const MAX_REPLACEMENTS = 5;
+const KILL_AFTER_MS = 30_000;
+/** Time for a batch under way when the ingest ends early; what takes longer goes back to the queue. */
+const GRACE_SECONDS = 5;
+
+/** Workers for the time of one ingest, as processes of their own with one inference process each. */
+export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
+  const running = new Set<ChildProcess>();
+  const failed = new AbortController();
+  let closing = false;
+  let replacements = 0;
+  const start = () => {
+    const worker = spawnWorker(options);
+    const lastMessage = rememberLastMessage(worker);
+    running.add(worker);
+    worker.on('exit', (code, signal) => {
+      running.delete(worker);
+      if (closing) return;
+      replacements += 1;
+      const died = `A worker ended with ${signal ?? `code ${String(code)}`}`;
+      // Code 1 is a worker's own refusal: another one would refuse as well.
+      if (code === 1 || code === 2 || replacements > MAX_REPLACEMENTS) {
+        failed.abort(new EmbedlineError('EMBEDDING_FAILED', `${died}: ${lastMessage() ?? 'it said nothing'}`));
+      } else start();
+    });
+  };
+  for (let index = 0; index < options.count; index += 1) start();
+  return {
+    signal: failed.signal,
+    close: async () => {
+      closing = true;
+      await Promise.all([...running].map(stop));
+    },
+    kill: () => {
+      closing = true;
+      for (const worker of running) worker.kill('SIGKILL');
+    },
+  };
+}
+
+function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions): ChildProcess {
+  const main = fileURLToPath(import.meta.resolve('@embedline/worker/main'));
+  return spawn(process.execPath, [main, '--concurrency', '1', '--grace', String(GRACE_SECONDS)], {
+    // A process group of its own: Ctrl-C reaches the ingest, which then stops its workers in order.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      ...process.env,
+      REDIS_URL: redisUrl,
+      EMBEDLINE_HOME: config.dataDirectory,
+      EMBEDLINE_MODELS: modelsDirectory,
+      EMBEDLINE_LOG_LEVEL: 'warn',
+    },
+  });
+}
+
+/** The worker's log is for machines; its last message says why it ended. */
+function rememberLastMessage(worker: ChildProcess): () => string | null {
+  let tail = '';
+  worker.stderr?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-8192)));
+  return () => {
+    const line = tail.trim().split('\n').at(-1) ?? '';
+    try {
+      return String((JSON.parse(line) as { msg?: unknown }).msg ?? line);
+    } catch {
+      return line === '' ? null : line;
+    }
+  };
+}
+
+async function stop(worker: ChildProcess): Promise<void> {
+  const exited = new Promise((resolve) => worker.once('exit', resolve));
+  worker.kill('SIGTERM');
+  const timer = setTimeout(() => worker.kill('SIGKILL'), KILL_AFTER_MS);
+  await exited;
+  clearTimeout(timer);
+}

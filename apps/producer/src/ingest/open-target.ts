@@ -1,0 +1,58 @@
+import {
+  PAYLOAD_SCHEMA_VERSION,
+  sameModel,
+  type Generation,
+  type GenerationPoints,
+  type VectorStore,
+} from '@embedline/core';
+import type { ChosenGeneration, GenerationWanted } from './choose-generation.ts';
+
+/** Where a run writes. */
+export interface RunTarget {
+  readonly generation: Generation;
+  readonly points: GenerationPoints;
+  /** Vectors of equal texts are taken from here; null when the live generation has another model, or there is none. */
+  readonly reuseFrom: GenerationPoints | null;
+  /** The generation that readers see; null before the first publication. */
+  readonly live: Generation | null;
+  /** True when the target is not the live generation, and has to be published at the end. */
+  readonly building: boolean;
+  close(): Promise<void>;
+}
+
+/** Makes or opens what {@link chooseGeneration} decided. */
+export async function openTarget(
+  { live, plan, abandoned }: ChosenGeneration,
+  wanted: GenerationWanted & { readonly store: VectorStore },
+): Promise<RunTarget> {
+  const { store } = wanted;
+  for (const generation of abandoned) await store.dropGeneration(generation);
+  const generation = plan.kind === 'build' ? await build(wanted) : plan.target;
+  if (generation.manifest.pipelines[wanted.pipeline] === undefined) {
+    await store.recordPipeline(generation, wanted.pipeline, wanted.fingerprint);
+  }
+  const points = await store.open(generation);
+  const building = plan.kind !== 'in-place';
+  const reusable = live !== null && building && sameModel(live.manifest.model, wanted.model);
+  const livePoints = reusable ? await store.open(live) : null;
+  return {
+    generation,
+    points,
+    reuseFrom: building ? (livePoints ?? points) : points,
+    live,
+    building,
+    close: async () => {
+      await points.close();
+      await livePoints?.close();
+    },
+  };
+}
+
+function build({ store, collection, pipeline, model, fingerprint }: GenerationWanted & { readonly store: VectorStore }) {
+  return store.createGeneration(collection, {
+    schemaVersion: PAYLOAD_SCHEMA_VERSION,
+    model,
+    pipelines: { [pipeline]: fingerprint },
+    createdAt: new Date().toISOString(),
+  });
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+
+/** A vanished or surplus point is one that this says no to. */
+export interface SeenDocuments {
+  /** Notes a document and where it is. @returns where it was seen before, or null */
+  add(documentId: string, place: string): string | null;
+  /** Notes how many chunks it has; what lies beyond is surplus. */
+  setChunkCount(documentId: string, chunks: number): void;
+  /** Notes a document that is there but could not be read: whatever is stored of it stays. */
+  protect(documentId: string, place: string): void;
+  /** `vanished`: the document was not seen; `surplus`: it has become shorter; else `current`. */
+  judge(documentId: string, chunkIndex: number): 'current' | 'surplus' | 'vanished';
+  close(): void;
+}
+
+/** Chunk count of a document whose chunks are all kept. */
+const KEEP_ALL = -1;
+
+/**
+ * The documents of one reading, in a temporary SQLite database that lives in memory while it is small and on disk
+ * beyond: memory stays bounded for any number of documents, and the file is gone when the process ends, however it ends.
+ */
+export function createSeenDocuments(): SeenDocuments {
+  const database = new DatabaseSync('');
+  database.exec(`
+    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;
+    CREATE TABLE seen(document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, place TEXT NOT NULL) WITHOUT ROWID;
+    BEGIN;`);
+  const insert = database.prepare('INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+  const select = database.prepare('SELECT chunks, place FROM seen WHERE document = ?');
+  const update = database.prepare('UPDATE seen SET chunks = ? WHERE document = ?');
+  const find = (statement: StatementSync, documentId: string) => {
+    const row = statement.get(keyOf(documentId));
+    return row === undefined ? null : { chunks: Number(row['chunks']), place: String(row['place']) };
+  };
+  return {
+    add: (documentId, place) => {
+      if (insert.run(keyOf(documentId), KEEP_ALL, place).changes === 1) return null;
+      return find(select, documentId)?.place ?? place;
+    },
+    setChunkCount: (documentId, chunks) => void update.run(chunks, keyOf(documentId)),
+    protect: (documentId, place) => void insert.run(keyOf(documentId), KEEP_ALL, place),
+    judge: (documentId, chunkIndex) => {
+      const found = find(select, documentId);
+      if (found === null) return 'vanished';
+      return found.chunks === KEEP_ALL || chunkIndex < found.chunks ? 'current' : 'surplus';
+    },
+    close: () => database.close(),
+  };
+}
+
+/** 128 bits of SHA-256: ids may be long, and keys of one size keep the tree small. */
+function keyOf(documentId: string): Uint8Array {
+  return createHash('sha256').update(documentId).digest().subarray(0, 16);
+}

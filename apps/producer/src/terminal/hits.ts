@@ -1,0 +1,66 @@
+import type { SearchHit } from '@embedline/core';
+import { displayWidth, safeText, truncate } from './safe-text.ts';
+import type { Style } from './style.ts';
+
+const SNIPPET_LINES = 3;
+
+/** Search results for people: rank, score, document, metadata, where in the document, and a snippet around the query's words. */
+export function renderHits(query: string, hits: readonly SearchHit[], style: Style): string {
+  if (hits.length === 0) return 'No hits.';
+  const words = wordsOf(query);
+  return hits.map((hit, index) => renderHit(hit, index + 1, words, style)).join('\n\n');
+}
+
+/** The shape that programs rely on. */
+export function hitJson({ score, id, documentId, chunkIndex, text, metadata, title, start, end }: SearchHit): object {
+  return { score, id, documentId, chunkIndex, text, metadata, title, start, end };
+}
+
+function renderHit(hit: SearchHit, rank: number, words: ReadonlySet<string>, style: Style): string {
+  const title = hit.title === null ? '' : `  ${safeText(hit.title)}`;
+  const metadata = Object.entries(hit.metadata)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${safeText(name)} ${safeText(String(value))}`)
+    .join(', ');
+  const place = `characters ${hit.start}-${hit.end}, chunk ${hit.chunkIndex}`;
+  const head = `${String(rank).padStart(2)}. ${style.green(hit.score.toFixed(3))}  ${style.bold(truncate(safeText(hit.documentId), 60))}${truncate(title, 60)}`;
+  const details = style.dim(`    ${metadata === '' ? '' : `${metadata}; `}${place}`);
+  const snippet = snippetLines(hit.text, words, style.columns - 6).map((line) => `    ${emphasise(line, words, style)}`);
+  return [head, details, ...snippet].join('\n');
+}
+
+/** Lines of the text from a little before the first word of the query that it holds. */
+function snippetLines(text: string, words: ReadonlySet<string>, width: number): string[] {
+  const all = safeText(text).split(' ').filter((word) => word !== '');
+  const hit = all.findIndex((word) => wordsOf(word).values().some((part) => words.has(part)));
+  const from = hit === -1 ? 0 : Math.max(0, hit - 8);
+  const lines: string[] = [];
+  let line = from > 0 ? '…' : '';
+  for (const word of all.slice(from)) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (displayWidth(longer) <= width) {
+      line = longer;
+      continue;
+    }
+    lines.push(truncate(line, width));
+    line = word;
+    if (lines.length === SNIPPET_LINES) {
+      lines[SNIPPET_LINES - 1] = truncate(`${lines[SNIPPET_LINES - 1] ?? ''} ${word}`, width);
+      return lines;
+    }
+  }
+  if (line !== '') lines.push(truncate(line, width));
+  return lines;
+}
+
+function emphasise(line: string, words: ReadonlySet<string>, style: Style): string {
+  return line
+    .split(' ')
+    .map((word) => (wordsOf(word).values().some((part) => words.has(part)) ? style.yellow(word) : word))
+    .join(' ');
+}
+
+/** Words of three letters and more, in lower case. */
+function wordsOf(text: string): Set<string> {
+  return new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []);
+}

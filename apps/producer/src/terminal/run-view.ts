@@ -1,0 +1,76 @@
+import type { ConnectedWorker, RunProgress } from '@embedline/core';
+
+/** What is shown of a run, derived from its record and the workers that are connected. */
+export interface RunView {
+  readonly run: RunProgress;
+  /** Chunks that are as they should be: skipped, updated, reused, embedded or given up on. */
+  readonly chunksDone: number;
+  /** Chunks of the whole corpus: exact once it is read, else extrapolated from the share that is; null when unknown. */
+  readonly chunksExpected: number | null;
+  /** 0 to 1; null when unknown. */
+  readonly share: number | null;
+  readonly etaSeconds: number | null;
+  /** What the run waits for, for people; null when it goes on. */
+  readonly waitingFor: string | null;
+}
+
+export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): RunView {
+  const { producer } = run;
+  const settled = producer.chunksSkipped + producer.chunksPayloadUpdated + producer.chunksReused;
+  const givenUp = run.sealed && run.workers.batchesDone >= producer.batchesTotal ? producer.chunksEnqueued - run.workers.chunksEmbedded : 0;
+  const chunksDone = settled + run.workers.chunksEmbedded + givenUp;
+  const chunksExpected = expected(run);
+  const share = run.state === 'done' ? 1 : chunksExpected === null ? null : Math.min(1, chunksDone / Math.max(chunksExpected, 1));
+  const left = chunksExpected === null ? null : Math.max(0, chunksExpected - chunksDone);
+  const etaSeconds = run.state !== 'running' || left === null || run.chunksPerSecond <= 0 ? null : left / run.chunksPerSecond;
+  return { run, chunksDone, chunksExpected, share, etaSeconds, waitingFor: waitingFor(run, workers) };
+}
+
+function expected({ sealed, producer }: RunProgress): number | null {
+  if (sealed) return producer.chunksTotal;
+  const { sourceBytesRead, sourceBytesTotal, chunksTotal } = producer;
+  if (sourceBytesTotal === 0 || sourceBytesRead === 0) return null;
+  return Math.max(chunksTotal, Math.round(chunksTotal * (sourceBytesTotal / sourceBytesRead)));
+}
+
+function waitingFor(run: RunProgress, workers: readonly ConnectedWorker[]): string | null {
+  const pending = run.producer.batchesTotal - run.workers.batchesDone;
+  if (run.state !== 'running' || pending <= 0) return null;
+  if (workers.length === 0) return 'a worker (none is connected; start one with: npx embedline-worker)';
+  const held = workers.find((worker) => worker.waitingFor !== null);
+  if (held === undefined || workers.some((worker) => worker.waitingFor === null)) return null;
+  const since = new Date(held.waitingSinceMs ?? Date.now()).toISOString().slice(11, 19);
+  return `${held.waitingFor ?? ''} (since ${since} UTC)`;
+}
+
+/** The shape that programs rely on, one object per run. */
+export function runJson(view: RunView): object {
+  const { run } = view;
+  return {
+    run: run.spec.runId,
+    pipeline: run.spec.pipeline,
+    collection: run.spec.collection,
+    state: run.state,
+    stage: run.stage,
+    batches: { total: run.producer.batchesTotal, done: run.workers.batchesDone, failed: 0 },
+    chunks: chunksJson(run),
+    deadLetters: run.deadLetters,
+    chunksPerSecond: Number(run.chunksPerSecond.toFixed(2)),
+    etaSeconds: view.etaSeconds === null ? null : Math.round(view.etaSeconds),
+    waitingFor: view.waitingFor,
+    workers: run.byWorker,
+    message: run.message,
+  };
+}
+
+/** Counts of chunks, by what was done for them. */
+export function chunksJson({ producer, workers }: RunProgress) {
+  return {
+    total: producer.chunksTotal,
+    embedded: workers.chunksEmbedded,
+    reused: producer.chunksReused,
+    skipped: producer.chunksSkipped,
+    payloadUpdated: producer.chunksPayloadUpdated,
+    removed: producer.chunksRemoved,
+  };
+}

@@ -1,0 +1,62 @@
+import type { RunProgress } from '@embedline/core';
+import { formatCount, formatDuration, formatRate } from './format.ts';
+import { chunksJson } from './run-view.ts';
+import type { Style } from './style.ts';
+
+/** The last line of `ingest --json`; programs rely on its shape. */
+export function summaryJson(run: RunProgress): object {
+  const { producer } = run;
+  return {
+    type: 'summary',
+    run: run.spec.runId,
+    state: run.state,
+    documents: {
+      read: producer.documentsRead,
+      new: producer.documentsNew,
+      changed: producer.documentsChanged,
+      unchanged: producer.documentsUnchanged,
+      removed: producer.documentsRemoved,
+    },
+    chunks: chunksJson(run),
+    tokens: run.workers.tokensEmbedded,
+    deadLetters: run.deadLetters,
+    seconds: Number(secondsOf(run).toFixed(2)),
+  };
+}
+
+/** The same for people. */
+export function renderSummary(run: RunProgress, style: Style): string {
+  const { producer, workers, spec } = run;
+  const seconds = secondsOf(run);
+  const count = (value: number, label: string) => (value === 0 ? null : `${formatCount(value)} ${label}`);
+  const list = (...parts: (string | null)[]) => parts.filter((part) => part !== null).join(', ');
+  const documents = list(
+    count(producer.documentsNew, 'new'),
+    count(producer.documentsChanged, 'changed'),
+    count(producer.documentsUnchanged, 'unchanged'),
+    count(producer.documentsRemoved, 'removed'),
+  );
+  const chunks = list(
+    `${formatCount(workers.chunksEmbedded)} embedded`,
+    count(producer.chunksReused, 'reused'),
+    `${formatCount(producer.chunksSkipped)} skipped`,
+    count(producer.chunksPayloadUpdated, 'payload updated'),
+    `${formatCount(producer.chunksRemoved)} removed`,
+  );
+  const rate = workers.chunksEmbedded === 0 ? '' : ` (${formatRate(workers.chunksEmbedded / Math.max(seconds, 0.001))} chunks/s)`;
+  const letters = formatCount(run.deadLetters);
+  const rows: [string, string][] = [
+    ['documents', `${formatCount(producer.documentsRead)} read${documents === '' ? '' : `: ${documents}`}`],
+    ['chunks', `${formatCount(producer.chunksTotal)} in the corpus: ${chunks}`],
+    ['tokens', `${formatCount(workers.tokensEmbedded)} embedded`],
+    ['dead letters', run.deadLetters === 0 ? letters : style.yellow(`${letters} (embedline failed list --run ${spec.runId})`)],
+    ['time', `${formatDuration(seconds)}${rate}`],
+  ];
+  const state = run.state === 'done' ? style.green('done') : style.red(run.state);
+  const head = `${style.bold(spec.collection)} ${state}  ${style.dim(`run ${spec.runId}, ${spec.generation.name}`)}`;
+  return [head, ...rows.map(([label, value]) => `  ${label.padEnd(13)} ${value}`)].join('\n');
+}
+
+function secondsOf(run: RunProgress): number {
+  return ((run.endedAtMs ?? Date.now()) - run.spec.startedAtMs) / 1000;
+}

@@ -1,0 +1,12 @@
+import { createHash } from 'node:crypto';
+import { CHUNKING_VERSION, type ChunkingOptions } from './chunking/chunking-options.ts';
+import { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';
+
+/**
+ * Decides, together with the model, whether a pipeline's points can be updated in place or have to be built anew:
+ * everything that determines which chunks a document has and what their payloads hold.
+ */
+export function pipelineFingerprint(chunking: ChunkingOptions): string {
+  const parts = [CHUNKING_VERSION, PAYLOAD_SCHEMA_VERSION, chunking.maxTokens, chunking.overlapTokens];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import type { VectorStore } from './vector-store.ts';
+
+export interface OpenVectorStoreOptions {
+  readonly onWarning?: (message: string) => void;
+}
+
+/** Qdrant when QDRANT_URL is set, else SQLite files in EMBEDLINE_HOME. Adapters are imported on first use. */
+export async function openVectorStore(config: Config, options: OpenVectorStoreOptions = {}): Promise<VectorStore> {
+  if (config.qdrantUrl !== null) {
+    const { openQdrantStore } = await import('./qdrant/qdrant-store.ts');
+    const key = config.qdrantApiKey === null ? {} : { apiKey: config.qdrantApiKey };
+    return openQdrantStore({ url: config.qdrantUrl, ...key, ...options });
+  }
+  const { openSqliteStore } = await import('./sqlite/sqlite-store.ts');
+  return openSqliteStore({ directory: join(config.dataDirectory, 'vectors'), ...options });
+}
