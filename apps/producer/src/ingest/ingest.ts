@@ -84,7 +84,7 @@ export async function ingest(options: IngestOptions): Promise<IngestOutcome> {
   const workers = options.startWorkers();
   if (workers !== null) releasers.add(() => workers.close());
   const signal = AbortSignal.any([options.signal, lock.signal, ...(workers === null ? [] : [workers.signal])]);
-  return run({ spec, target, counts, signal, options });
+  return await run({ spec, target, counts, signal, options });
 }
 
 interface RunContext {

@@ -1,0 +1,86 @@
+import type { Readable, Writable } from 'node:stream';
+import {
+  acquireRedis,
+  checkRedis,
+  connectRedis,
+  createBatchQueue,
+  openVectorStore,
+  Releasers,
+  RunLedger,
+  type BatchQueue,
+  type Config,
+  type Redis,
+  type RedisLease,
+  type VectorStore,
+} from '@embedline/core';
+import { safeText } from '../terminal/safe-text.ts';
+import type { Style } from '../terminal/style.ts';
+
+/** What every command gets: its configuration and its only ways to the outside. */
+export interface CommandContext {
+  readonly config: Config;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** For stdout. */
+  readonly style: Style;
+  /** For stderr. */
+  readonly errorStyle: Style;
+  /** Fires when a person wants to stop. */
+  readonly signal: AbortSignal;
+  /** Told to end at once everything that would outlive this process. */
+  onSecondSignal(action: () => void): void;
+}
+
+/** Exit codes of every command. */
+export const EXIT = Object.freeze({ done: 0, failed: 1, usage: 2, deadLetters: 3, interrupted: 130 });
+
+export function printLine(stream: Writable, text: string): void {
+  stream.write(`${text}\n`);
+}
+
+export function printJson(stream: Writable, value: object): void {
+  stream.write(`${JSON.stringify(value)}\n`);
+}
+
+/** A line for people on stderr, whatever the command prints on stdout. */
+export function notice(context: CommandContext, text: string): void {
+  const { errorStyle, stderr } = context;
+  printLine(stderr, errorStyle.yellow(text.split('\n').map(safeText).join('\n')));
+}
+
+export async function openStore(context: CommandContext, releasers: Releasers): Promise<VectorStore> {
+  return releasers.own(await openVectorStore(context.config, { onWarning: (text) => notice(context, text) }));
+}
+
+/** Redis and what is kept in it, for the commands that need the queue or the runs. */
+export interface RunServices {
+  readonly lease: RedisLease;
+  readonly redis: Redis;
+  readonly ledger: RunLedger;
+  readonly queue: BatchQueue;
+}
+
+export async function openRunServices(
+  context: CommandContext,
+  releasers: Releasers,
+  report: (text: string) => void = (text) => notice(context, text),
+): Promise<RunServices> {
+  const { config, signal } = context;
+  const lease = await acquireRedis({
+    dataDirectory: config.dataDirectory,
+    url: config.redisUrl ?? undefined,
+    noInstall: config.noInstall,
+    announce: report,
+    signal,
+  });
+  releasers.add(() => lease.close());
+  const redis = connectRedis({ url: lease.url, role: 'producer', name: 'embedline', onError: report });
+  releasers.add(() => redis.disconnect());
+  for (const warning of await checkRedis(redis)) report(warning);
+  const { prefix } = config;
+  const ledger = new RunLedger({ redis, prefix });
+  const onRefused = (reason: string | null) => report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
+  const queue = releasers.own(createBatchQueue({ connection: redis, prefix, onRefused }));
+  return { lease, redis, ledger, queue };
+}

@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectedWorkers, EmbedlineError, Releasers, type ConnectedWorker, type RunProgress } from '@embedline/core';
+import { createLiveArea } from '../terminal/live-area.ts';
+import { formatCount, formatDuration } from '../terminal/format.ts';
+import { progressLine } from '../terminal/progress-line.ts';
+import { runJson, viewRun } from '../terminal/run-view.ts';
+import { safeText } from '../terminal/safe-text.ts';
+import type { Style } from '../terminal/style.ts';
+import { EXIT, openRunServices, printJson, printLine, type CommandContext, type RunServices } from './context.ts';
+
+export interface StatusFlags {
+  readonly watch?: true;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+const WATCH_EVERY_MS = 1_000;
+
+/** `embedline status`: progress of the runs, newest first. @returns the exit code */
+export async function statusCommand(runId: string | undefined, flags: StatusFlags, context: CommandContext): Promise<number> {
+  await using releasers = new Releasers();
+  const services = await openRunServices(context, releasers);
+  if (flags.watch !== true) {
+    const { runs, workers } = await load(runId, flags, services, context);
+    if (flags.json === true) for (const run of runs) printJson(context.stdout, runJson(viewRun(run, workers)));
+    else printLine(context.stdout, render(runs, workers, context.style));
+    return EXIT.done;
+  }
+  return await watch(runId, flags, services, context);
+}
+
+/** Until nothing runs any more, or a person stops it. */
+async function watch(runId: string | undefined, flags: StatusFlags, services: RunServices, context: CommandContext): Promise<number> {
+  const { stdout, style, signal } = context;
+  const area = createLiveArea(stdout, style);
+  try {
+    while (!signal.aborted) {
+      const { runs, workers } = await load(runId, flags, services, context);
+      if (flags.json === true) for (const run of runs) printJson(stdout, runJson(viewRun(run, workers)));
+      else area.update(render(runs, workers, style));
+      if (runs.every((run) => run.state !== 'running')) return EXIT.done;
+      await delay(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
+    return EXIT.interrupted;
+  } finally {
+    area.close();
+  }
+}
+
+async function load(
+  runId: string | undefined,
+  flags: StatusFlags,
+  { ledger, redis }: RunServices,
+  { config }: CommandContext,
+): Promise<{ runs: RunProgress[]; workers: ConnectedWorker[] }> {
+  const workers = await connectedWorkers(redis, config.prefix);
+  if (runId === undefined) return { runs: await ledger.list(flags.limit), workers };
+  const run = await ledger.progress(runId);
+  if (run !== null) return { runs: [run], workers };
+  throw new EmbedlineError('RUN_NOT_FOUND', `There is no run ${JSON.stringify(runId)} in this Redis. embedline status lists those there are.`);
+}
+
+function render(runs: readonly RunProgress[], workers: readonly ConnectedWorker[], style: Style): string {
+  if (runs.length === 0) return 'No runs yet. Start one with: embedline ingest ./docs --collection docs';
+  const connected = workers.length === 1 ? '1 worker connected' : `${workers.length} workers connected`;
+  return [...runs.map((run) => renderRun(run, workers, style)), style.dim(connected)].join('\n');
+}
+
+function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style: Style): string {
+  const started = new Date(run.spec.startedAtMs).toISOString().replace('T', ' ').slice(0, 16);
+  const seconds = ((run.endedAtMs ?? Date.now()) - run.spec.startedAtMs) / 1000;
+  const pipeline = run.spec.pipeline === run.spec.collection ? '' : ` (${run.spec.pipeline})`;
+  const head = `${style.bold(run.spec.collection)}${pipeline}  ${run.spec.runId}  ${style.dim(`started ${started} UTC, ${formatDuration(seconds)}`)}`;
+  const lines = [head, `  ${progressLine(viewRun(run, workers), style)}`];
+  if (run.message !== null) lines.push(`  ${style.yellow(safeText(run.message))}`);
+  if (run.state === 'running') {
+    for (const { workerId, batches, chunks } of run.byWorker) {
+      lines.push(style.dim(`  ${safeText(workerId)}: ${formatCount(batches)} batches, ${formatCount(chunks)} chunks`));
+    }
+  }
+  return lines.join('\n');
+}
