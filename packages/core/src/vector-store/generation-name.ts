@@ -1,7 +1,7 @@
 import { EmbedlineError } from '../errors.ts';
 
 const COLLECTION_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
-const GENERATION_NAME = /^(?<collection>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})--g(?<number>[1-9][0-9]{0,8})$/;
+const GENERATION_NAME = /^(?<collection>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})--g(?<number>[1-9][0-9]{0,8})-[0-9a-f]{8}$/;
 
 /** @throws EmbedlineError USAGE when the name cannot be a public collection name in every store */
 export function assertCollectionName(name: string): void {
@@ -9,13 +9,16 @@ export function assertCollectionName(name: string): void {
   throw new EmbedlineError(
     'USAGE',
     `Collection name ${JSON.stringify(name)} is not usable: take 1 to 100 letters, digits, '_', '.' or '-', ` +
-      `starting with a letter or digit, and not ending in '--g<number>' (that is how generations are named).`,
+      `starting with a letter or digit, and not ending in '--g<number>-<hash>' (that is how generations are named).`,
   );
 }
 
-/** The physical name of a generation, e.g. `docs--g3`. */
-export function generationName(collection: string, number: number): string {
-  return `${collection}--g${number}`;
+/**
+ * The physical name of a generation, e.g. `docs--g3-1f2e3d4c`. It ends in a part of the generation's identity, so that
+ * no name is ever used twice: a worker that slept through a drop cannot write into a successor of the same name.
+ */
+export function generationName(collection: string, number: number, identity: string): string {
+  return `${collection}--g${number}-${identity.slice(0, 8)}`;
 }
 
 /** The parts of a physical name, or null when it is not one. */

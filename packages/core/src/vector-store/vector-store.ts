@@ -17,7 +17,7 @@ export interface GenerationManifest {
 export interface Generation {
   /** The public name (alias). */
   readonly collection: string;
-  /** The physical name, `<collection>--g<number>`; never reused. */
+  /** The physical name, `<collection>--g<number>-<part of identity>`; never reused. */
   readonly name: string;
   readonly number: number;
   /** UUID kept inside the store itself: tells two stores apart that look alike. */

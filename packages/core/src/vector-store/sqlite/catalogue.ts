@@ -60,7 +60,8 @@ export class Catalogue {
         .get(collection);
       return Number(row?.['number']);
     });
-    return { name: generationName(collection, number), number, identity: randomUUID() };
+    const identity = randomUUID();
+    return { name: generationName(collection, number, identity), number, identity };
   }
 
   async add(generation: Omit<Generation, 'live'>): Promise<void> {

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { Generation, GenerationManifest } from '../vector-store.ts';
+
+/** Qdrant merges metadata by its top keys: what changes by itself has a key of its own. */
+const MAIN_KEY = 'embedline';
+const PIPELINE_KEY = 'embedline_pipeline_';
+
+const mainSchema = z.object({
+  identity: z.string(),
+  collection: z.string(),
+  number: z.int().positive(),
+  /** False until every index is there. */
+  complete: z.boolean(),
+  schemaVersion: z.int(),
+  createdAt: z.string(),
+  model: z.object({
+    id: z.string(),
+    hash: z.string(),
+    dtype: z.string(),
+    pooling: z.enum(['mean', 'cls']),
+    dimensions: z.int().positive(),
+    maxTokens: z.int().positive(),
+    passagePrefix: z.string(),
+    queryPrefix: z.string(),
+  }),
+});
+
+export type CollectionMetadata = Record<string, unknown>;
+
+export function toMetadata(generation: Omit<Generation, 'live' | 'name'>, complete: boolean): CollectionMetadata {
+  const { identity, collection, number, manifest } = generation;
+  const { schemaVersion, createdAt, model } = manifest;
+  const pipelines = Object.entries(manifest.pipelines).map(([pipeline, fingerprint]) => pipelineMetadata(pipeline, fingerprint));
+  return Object.assign({ [MAIN_KEY]: { identity, collection, number, complete, schemaVersion, createdAt, model } }, ...pipelines) as CollectionMetadata;
+}
+
+export function pipelineMetadata(pipeline: string, fingerprint: string): CollectionMetadata {
+  return { [`${PIPELINE_KEY}${pipeline}`]: fingerprint };
+}
+
+/** What a collection's metadata says, or null when it is not one of embedline's. */
+export function fromMetadata(metadata: unknown): (Omit<Generation, 'live' | 'name'> & { readonly complete: boolean }) | null {
+  const record = z.record(z.string(), z.unknown()).safeParse(metadata);
+  if (!record.success) return null;
+  const main = mainSchema.safeParse(record.data[MAIN_KEY]);
+  if (!main.success) return null;
+  const { identity, collection, number, complete, schemaVersion, createdAt, model } = main.data;
+  const pipelines = Object.fromEntries(
+    Object.entries(record.data)
+      .filter(([key]) => key.startsWith(PIPELINE_KEY))
+      .map(([key, fingerprint]) => [key.slice(PIPELINE_KEY.length), String(fingerprint)]),
+  );
+  const manifest: GenerationManifest = { schemaVersion, createdAt, model, pipelines };
+  return { identity, collection, number, complete, manifest };
+}
