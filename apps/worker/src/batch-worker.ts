@@ -2,6 +2,7 @@ import {
   batchWorkerSettings,
   isEmbedlineError,
   messageOf,
+  parseJobId,
   runKeys,
   type Logger,
   type Redis,
@@ -71,12 +72,20 @@ async function process(
     options.logger.debug({ jobId: job.id, ...outcome, durationMs }, 'Batch done');
     return { chunks: outcome.chunks };
   } catch (error) {
-    if (isEmbedlineError(error) && REFUSALS.has(error.code)) options.onRefusal(error);
-    else if (isEmbedlineError(error) && HOPELESS.has(error.code)) throw new UnrecoverableError(error.message);
-    else if (!handBack.aborted) throw error;
+    if (isEmbedlineError(error) && HOPELESS.has(error.code)) throw new UnrecoverableError(error.message);
+    if (isEmbedlineError(error) && REFUSALS.has(error.code)) {
+      // The generation of a run that was given up on may be gone: that is nobody's fault.
+      if (await hasEnded(job, options.ledger)) throw new UnrecoverableError(error.message);
+      options.onRefusal(error);
+    } else if (!handBack.aborted) throw error;
     await job.moveToWait(token);
     throw new WaitingError();
   }
+}
+
+async function hasEnded(job: Job, ledger: RunLedger): Promise<boolean> {
+  const run = await ledger.progress(parseJobId(job.id ?? '')?.runId ?? '');
+  return run === null || run.state !== 'running';
 }
 
 /** A job that BullMQ has given up on must not leave its run waiting for ever. */

@@ -117,7 +117,7 @@ function single(path: string, id: string, options: FindOptions, source: string):
 
 /** The part of a pattern before its first special character, up to a directory. */
 function fixedPrefix(pattern: string): string {
-  const special = pattern.search(/[*?[\]{}()!+@]/);
+  const special = pattern.search(/[*?[\]{}()]|[!+@]\(/);
   return dirname(`${pattern.slice(0, special === -1 ? pattern.length : special)}x`);
 }
 

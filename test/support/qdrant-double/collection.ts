@@ -1,0 +1,149 @@
+import { compileFilter, type Payload } from './filter.ts';
+import { badBody, wrongInput } from './rejection.ts';
+
+interface StoredPoint {
+  readonly vectors: Record<string, number[]>;
+  readonly payload: Payload;
+}
+
+interface PointBody {
+  readonly id?: unknown;
+  readonly vector?: unknown;
+  readonly payload?: unknown;
+}
+
+export interface CollectionBody {
+  readonly vectors?: Record<string, { readonly size?: number; readonly distance?: string }>;
+  readonly metadata?: Record<string, unknown>;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** One collection of the double: as strict as a real 1.18.3 was seen to be (notes/qdrant.md). */
+export class DoubleCollection {
+  readonly vectors: Record<string, { size: number; distance: string }>;
+  metadata: Record<string, unknown> = {};
+  readonly indexed = new Set<string>();
+  readonly #points = new Map<string, StoredPoint>();
+  readonly #strict: boolean;
+
+  constructor(body: CollectionBody, strict: boolean) {
+    this.#strict = strict;
+    this.vectors = Object.fromEntries(
+      Object.entries(body.vectors ?? {}).map(([name, { size = 0, distance = '' }]) => {
+        if (size < 1 || !['Cosine', 'Dot', 'Euclid', 'Manhattan'].includes(distance)) throw badBody('vectors: invalid parameters');
+        return [name, { size, distance }];
+      }),
+    );
+  }
+
+  get size(): number {
+    return this.#points.size;
+  }
+
+  upsert(points: readonly PointBody[], updateFilter: unknown): void {
+    const passes = this.#filter(updateFilter);
+    // The whole request is checked first: one bad point and nothing is stored.
+    const checked = points.map((point) => ({ id: checkId(point.id), vectors: this.#checkVectors(point.vector), payload: (point.payload ?? {}) as Payload }));
+    for (const { id, vectors, payload } of checked) {
+      const existing = this.#points.get(id);
+      if (existing !== undefined && updateFilter !== undefined && !passes(id, existing.payload)) continue;
+      this.#points.set(id, { vectors, payload });
+    }
+  }
+
+  overwritePayload(filter: unknown, payload: Payload): void {
+    const passes = this.#filter(filter);
+    for (const [id, point] of this.#points) if (passes(id, point.payload)) this.#points.set(id, { ...point, payload });
+  }
+
+  delete(filter: unknown): void {
+    const passes = this.#filter(filter);
+    for (const [id, { payload }] of this.#points) if (passes(id, payload)) this.#points.delete(id);
+  }
+
+  retrieve(ids: readonly unknown[], withPayload: unknown, withVector: unknown): object[] {
+    return ids.map(checkId).flatMap((id) => {
+      const point = this.#points.get(id);
+      return point === undefined ? [] : [record(id, point, withPayload, withVector)];
+    });
+  }
+
+  /** In the order of ids, as the server does. */
+  scroll(filter: unknown, limit: number, offset: string | undefined, withPayload: unknown, withVector: unknown) {
+    const passes = this.#filter(filter);
+    const ids = [...this.#points.keys()].sort().filter((id) => offset === undefined || id >= offset);
+    const matching = ids.filter((id) => passes(id, this.#points.get(id)?.payload ?? {}));
+    const page = matching.slice(0, limit);
+    return {
+      points: this.retrieve(page, withPayload, withVector),
+      next_page_offset: matching[limit] ?? null,
+    };
+  }
+
+  count(filter: unknown): number {
+    const passes = this.#filter(filter);
+    return this.#points.entries().filter(([id, { payload }]) => passes(id, payload)).toArray().length;
+  }
+
+  query(vector: readonly number[], using: string, limit: number, filter: unknown): object[] {
+    const params = this.vectors[using];
+    if (params === undefined) throw wrongInput(`Not existing vector name error: ${using}`);
+    if (vector.length !== params.size) {
+      throw wrongInput(`Vector dimension error: expected dim: ${params.size}, got ${vector.length}`);
+    }
+    const passes = this.#filter(filter);
+    const unit = normalize(vector);
+    return [...this.#points]
+      .filter(([id, { payload }]) => passes(id, payload))
+      .map(([id, point]) => ({ id, version: 1, score: dot(unit, point.vectors[using] ?? []), payload: point.payload }))
+      .sort((a, b) => b.score - a.score)
+      .slice(0, limit);
+  }
+
+  #filter(filter: unknown) {
+    return compileFilter(filter, { indexed: this.indexed, strict: this.#strict });
+  }
+
+  #checkVectors(vector: unknown): Record<string, number[]> {
+    if (typeof vector !== 'object' || vector === null || Array.isArray(vector)) throw badVector();
+    return Object.fromEntries(
+      Object.entries(vector as Record<string, unknown>).map(([name, numbers]) => {
+        if (!Array.isArray(numbers) || numbers.some((value) => typeof value !== 'number')) throw badVector();
+        const params = this.vectors[name];
+        if (params === undefined) throw wrongInput(`Not existing vector name error: ${name}`);
+        if (numbers.length !== params.size) {
+          throw wrongInput(`Vector dimension error: expected dim: ${params.size}, got ${numbers.length} for vector '${name}'`);
+        }
+        return [name, normalize(numbers as number[])];
+      }),
+    );
+  }
+}
+
+function badVector() {
+  return badBody('data did not match any variant of untagged enum VectorStruct');
+}
+
+function checkId(id: unknown): string {
+  if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
+  throw badBody(`value ${String(id)} is not a valid point ID, valid values are either an unsigned integer or a UUID`);
+}
+
+/** Cosine collections keep unit vectors, in 32 bits. */
+function normalize(vector: readonly number[]): number[] {
+  const length = Math.hypot(...vector);
+  return length === 0 ? [...vector] : vector.map((value) => Math.fround(value / length));
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
+}
+
+function record(id: string, { vectors, payload }: StoredPoint, withPayload: unknown, withVector: unknown): object {
+  const names = Array.isArray(withPayload) ? (withPayload as string[]) : withPayload === true ? Object.keys(payload) : [];
+  const chosen = Object.fromEntries(names.filter((name) => name in payload).map((name) => [name, payload[name]]));
+  const wanted = Array.isArray(withVector) ? (withVector as string[]) : withVector === true ? Object.keys(vectors) : null;
+  const vector = wanted === null ? {} : { vector: Object.fromEntries(wanted.map((name) => [name, vectors[name]])) };
+  return { id, payload: chosen, ...vector };
+}

@@ -1,0 +1,130 @@
+import { DoubleCollection, type CollectionBody } from './collection.ts';
+import { badBody, notFound, wrongInput } from './rejection.ts';
+
+type Body = Record<string, unknown>;
+
+/** What the double holds, and what it answers to each request that the adapter makes. */
+export class DoubleState {
+  readonly collections = new Map<string, DoubleCollection>();
+  readonly aliases = new Map<string, string>();
+  readonly strict: boolean;
+
+  constructor(strict: boolean) {
+    this.strict = strict;
+  }
+
+  /** @returns the `result` of the answer */
+  answer(method: string, path: string, body: Body): unknown {
+    const [, first, name, ...rest] = path.split('/').map(decodeURIComponent);
+    if (first === 'aliases' && method === 'GET') return { aliases: this.#listAliases() };
+    if (first !== 'collections') throw badBody(`the double knows no ${method} ${path}`);
+    if (name === undefined) return { collections: [...this.collections.keys()].map((key) => ({ name: key })) };
+    if (name === 'aliases' && method === 'POST') return this.#updateAliases(body);
+    const route = `${method} ${rest.join('/')}`.trim();
+    switch (route) {
+      case 'GET exists':
+        return { exists: this.collections.has(this.aliases.get(name) ?? name) };
+      case 'PUT':
+        return this.#create(name, body as CollectionBody);
+      case 'DELETE':
+        return this.#drop(name);
+      default:
+        return this.#answerFor(this.#collection(name), route, body);
+    }
+  }
+
+  #answerFor(collection: DoubleCollection, route: string, body: Body): unknown {
+    switch (route) {
+      case 'GET':
+        return describe(collection);
+      case 'PATCH':
+        Object.assign(collection.metadata, body['metadata']);
+        return true;
+      case 'PUT index':
+        collection.indexed.add(String(body['field_name']));
+        return completed();
+      case 'PUT points':
+        collection.upsert((body['points'] ?? []) as [], body['update_filter']);
+        return completed();
+      case 'POST points':
+        return collection.retrieve((body['ids'] ?? []) as [], body['with_payload'], body['with_vector']);
+      case 'POST points/scroll':
+        return collection.scroll(body['filter'], Number(body['limit'] ?? 10), body['offset'] as string | undefined, body['with_payload'], body['with_vector']);
+      case 'POST points/count':
+        return { count: collection.count(body['filter']) };
+      case 'POST points/delete':
+        collection.delete(body['filter']);
+        return completed();
+      case 'POST points/query':
+        return { points: collection.query(body['query'] as number[], String(body['using']), Number(body['limit']), body['filter']) };
+      case 'POST points/batch':
+        return (body['operations'] as Record<string, Body>[]).map((operation) => {
+          const overwrite = operation['overwrite_payload'];
+          if (overwrite === undefined) throw badBody('the double knows no such operation');
+          collection.overwritePayload(overwrite['filter'], overwrite['payload'] as Body);
+          return completed();
+        });
+      default:
+        throw badBody(`the double knows no ${route}`);
+    }
+  }
+
+  #collection(name: string): DoubleCollection {
+    const found = this.collections.get(this.aliases.get(name) ?? name);
+    if (found === undefined) throw notFound(name);
+    return found;
+  }
+
+  /** Like the server as the client was seen to use it: metadata given at creation is not kept. */
+  #create(name: string, body: CollectionBody): boolean {
+    if (this.collections.has(name) || this.aliases.has(name)) throw wrongInput(`Collection \`${name}\` already exists!`, 409);
+    this.collections.set(name, new DoubleCollection(body, this.strict));
+    return true;
+  }
+
+  #drop(name: string): boolean {
+    for (const [alias, target] of this.aliases) if (target === name) this.aliases.delete(alias);
+    return this.collections.delete(name);
+  }
+
+  #listAliases() {
+    return [...this.aliases].map(([alias_name, collection_name]) => ({ alias_name, collection_name }));
+  }
+
+  /** All actions or none. */
+  #updateAliases(body: Body): boolean {
+    const next = new Map(this.aliases);
+    for (const action of body['actions'] as Record<string, Record<string, string>>[]) {
+      const create = action['create_alias'];
+      if (create !== undefined) {
+        const { alias_name = '', collection_name = '' } = create;
+        if (!this.collections.has(collection_name)) throw notFound(collection_name);
+        if (this.collections.has(alias_name)) throw wrongInput(`Collection \`${alias_name}\` already exists!`, 409);
+        next.set(alias_name, collection_name);
+      }
+      const alias = action['delete_alias']?.['alias_name'];
+      if (alias !== undefined) next.delete(alias);
+    }
+    this.aliases.clear();
+    for (const [alias, target] of next) this.aliases.set(alias, target);
+    return true;
+  }
+}
+
+function describe(collection: DoubleCollection): object {
+  return {
+    status: 'green',
+    optimizer_status: 'ok',
+    points_count: collection.size,
+    segments_count: 1,
+    config: {
+      params: { vectors: collection.vectors },
+      ...(Object.keys(collection.metadata).length === 0 ? {} : { metadata: collection.metadata }),
+    },
+    payload_schema: {},
+  };
+}
+
+function completed() {
+  return { operation_id: 1, status: 'completed' };
+}

@@ -1,0 +1,64 @@
+import { badBody, Rejection } from './rejection.ts';
+
+export type Payload = Record<string, unknown>;
+
+export interface FilterContext {
+  readonly indexed: ReadonlySet<string>;
+  /** Refuse conditions on fields without an index, as strict mode does. */
+  readonly strict: boolean;
+}
+
+interface Condition {
+  readonly has_id?: readonly string[];
+  readonly is_null?: { readonly key: string };
+  readonly key?: string;
+  readonly match?: { readonly value?: unknown; readonly any?: readonly unknown[] };
+  readonly range?: { readonly lt?: number; readonly lte?: number; readonly gt?: number; readonly gte?: number };
+}
+
+/** Compiles a filter of `must` conditions, the only ones the adapter sends; anything else is refused. */
+export function compileFilter(filter: unknown, context: FilterContext): (id: string, payload: Payload) => boolean {
+  if (filter === undefined || filter === null) return () => true;
+  const { must, ...others } = filter as { must?: readonly Condition[] };
+  if (Object.keys(others).length > 0) throw badBody(`the double knows no filter clause ${Object.keys(others).join(', ')}`);
+  const tests = (must ?? []).map((condition) => compile(condition, context));
+  return (id, payload) => tests.every((test) => test(id, payload));
+}
+
+function compile(condition: Condition, context: FilterContext): (id: string, payload: Payload) => boolean {
+  const { has_id: ids, is_null: isNull, key, match, range } = condition;
+  if (ids !== undefined) {
+    const set = new Set(ids);
+    return (id) => set.has(id);
+  }
+  if (isNull !== undefined) return (_, payload) => valuesAt(payload, isNull.key).includes(null);
+  if (key === undefined) throw badBody('data did not match any variant of untagged enum Condition');
+  // A person's filter on metadata may be slow without an index; what the adapter does by itself must have one.
+  if (context.strict && !context.indexed.has(key) && !key.startsWith('metadata.')) {
+    throw new Rejection(400, `Bad request: Index required but not found for "${key}" of one of the following types: [keyword]. Help: Create an index for this key or use a different filter.`);
+  }
+  if (match !== undefined) {
+    if (typeof match.value === 'number' && !Number.isInteger(match.value)) {
+      throw badBody('data did not match any variant of untagged enum Match');
+    }
+    const wanted = new Set(match.any ?? [match.value]);
+    return (_, payload) => valuesAt(payload, key).some((value) => wanted.has(value));
+  }
+  if (range !== undefined) return (_, payload) => valuesAt(payload, key).some((value) => typeof value === 'number' && within(value, range));
+  throw badBody('data did not match any variant of untagged enum Condition');
+}
+
+function within(value: number, { lt = Infinity, lte = Infinity, gt = -Infinity, gte = -Infinity }: NonNullable<Condition['range']>): boolean {
+  return value < lt && value <= lte && value > gt && value >= gte;
+}
+
+/** Elements of an array, or the one value; none when it is absent. */
+function valuesAt(payload: Payload, path: string): unknown[] {
+  let value: unknown = payload;
+  for (const part of path.match(/"(?:[^"\\]|\\.)*"|[^.]+/g) ?? []) {
+    const name = part.startsWith('"') ? (JSON.parse(part) as string) : part;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return [];
+    value = (value as Payload)[name];
+  }
+  return Array.isArray(value) ? value : [value];
+}
