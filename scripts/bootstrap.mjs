@@ -25,17 +25,23 @@ process.exitCode = await main(process.argv[2], process.argv.slice(3));
 
 async function main(task, args) {
   const program = programs[task];
-  if (program === undefined) return fail(`usage: node scripts/bootstrap.mjs ${Object.keys(programs).join('|')} [arguments]`, 2);
+  if (program === undefined)
+    return fail(`usage: node scripts/bootstrap.mjs ${Object.keys(programs).join('|')} [arguments]`, 2);
   if (!isInstalled()) {
     const problem = await install();
     if (problem !== null) return fail(problem, 1);
   }
   const node = findProjectNode(join(root, 'package.json'));
-  if (node === null) return fail('The node package is not installed completely. Remove node_modules and run this again.', 1);
+  if (node === null)
+    return fail('The node package is not installed completely. Remove node_modules and run this again.', 1);
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout?.trim().slice(1) ?? '';
-  if (!isRecentEnough(version)) return fail(`The project's own Node is ${version || 'not running'}; 24.15 or later is needed.`, 1);
+  if (!isRecentEnough(version))
+    return fail(`The project's own Node is ${version || 'not running'}; 24.15 or later is needed.`, 1);
   const path = `${join(modules, '.bin')}${delimiter}${process.env.PATH ?? ''}`;
-  return runProgram(node, [join(root, program[0]), ...program.slice(1), ...args], { ...process.env, PATH: path });
+  return runProgram(node, [join(root, program[0]), ...program.slice(1), ...args], {
+    ...process.env,
+    PATH: path,
+  });
 }
 
 /** In step with the lockfile, as the stamp of the last complete install says. */
@@ -48,7 +54,9 @@ function isInstalled() {
 }
 
 function lockfileHash() {
-  return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
 /** @returns {Promise<string | null>} what went wrong */
@@ -68,7 +76,8 @@ async function install() {
       env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
     });
     if (npm.error) return `npm cannot be run (${npm.error.message}). Install it, then run this again.`;
-    if (npm.status !== 0) return `npm ci failed (exit code ${npm.status}). Its messages are above; check the network and run this again.`;
+    if (npm.status !== 0)
+      return `npm ci failed (exit code ${npm.status}). Its messages are above; check the network and run this again.`;
     writeFileSync(stamp, lockfileHash());
     return null;
   } finally {
@@ -82,7 +91,8 @@ function takeLock() {
     mkdirSync(lock);
     return true;
   } catch {
-    if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > STALE_LOCK_MS) rmSync(lock, { recursive: true, force: true });
+    if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > STALE_LOCK_MS)
+      rmSync(lock, { recursive: true, force: true });
     return false;
   }
 }

@@ -1,6 +1,18 @@
-import { EmbedlineError, isEmbedlineError, listenForStop, messageOf, redactSecrets, type Config } from '@embedline/core';
+import {
+  EmbedlineError,
+  isEmbedlineError,
+  listenForStop,
+  messageOf,
+  redactSecrets,
+  type Config,
+} from '@embedline/core';
 import { Command, CommanderError } from 'commander';
-import { dropCollection, listCollections, rollbackCollection, type CollectionsFlags } from './commands/collections.ts';
+import {
+  dropCollection,
+  listCollections,
+  rollbackCollection,
+  type CollectionsFlags,
+} from './commands/collections.ts';
 import { EXIT, type CommandContext } from './commands/context.ts';
 import { listFailed, type FailedFlags } from './commands/failed.ts';
 import { addIngestOptions, wholeNumber, type IngestFlags } from './commands/ingest-options.ts';
@@ -50,8 +62,13 @@ function buildProgram(run: Run): Command {
     .description('rsync for embeddings: makes a vector collection match a corpus, on any number of workers')
     .exitOverride()
     .showHelpAfterError('(embedline --help lists the commands; embedline COMMAND --help explains one)')
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted');
-  addIngestOptions(program.command('ingest').argument('[sources...]', 'files, directories, globs, or - for standard input'))
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted',
+    );
+  addIngestOptions(
+    program.command('ingest').argument('[sources...]', 'files, directories, globs, or - for standard input'),
+  )
     .description('make the collection match the corpus')
     .addHelpText(
       'after',
@@ -62,7 +79,9 @@ Examples:
   embedline ingest data.jsonl.gz --collection data --id-field key --text-field body
   zcat dump.gz | embedline ingest - --collection dump --json`,
     )
-    .action((sources: string[], flags: IngestFlags) => run((context) => ingestCommand(sources, flags, context)));
+    .action((sources: string[], flags: IngestFlags) =>
+      run((context) => ingestCommand(sources, flags, context)),
+    );
   addReadingCommands(program, run);
   return program;
 }
@@ -78,7 +97,10 @@ function addReadingCommands(program: Command, run: Run): void {
     .option('--exact', 'compare with every point instead of an index')
     .option('--model <id>', "the collection's model, when it lies elsewhere than at ingest")
     .option('--json', 'one JSON object per hit')
-    .addHelpText('after', `\nExample:\n  embedline search "war on poverty" --collection sotu --filter year=1964`)
+    .addHelpText(
+      'after',
+      `\nExample:\n  embedline search "war on poverty" --collection sotu --filter year=1964`,
+    )
     .action((text: string, flags: SearchFlags) => run((context) => searchCommand(text, flags, context)));
   program
     .command('status')
@@ -88,7 +110,9 @@ function addReadingCommands(program: Command, run: Run): void {
     .option('-n, --limit <n>', 'number of runs', wholeNumber(1), 10)
     .option('--json', 'one JSON object per run')
     .addHelpText('after', `\nExample:\n  embedline status --watch`)
-    .action((id: string | undefined, flags: StatusFlags) => run((context) => statusCommand(id, flags, context)));
+    .action((id: string | undefined, flags: StatusFlags) =>
+      run((context) => statusCommand(id, flags, context)),
+    );
   program
     .command('failed')
     .description('dead letters: records and chunks that were given up on')
@@ -130,15 +154,22 @@ function reportError(error: unknown, stop: AbortSignal, json: boolean): number {
   // commander has printed its message and the help already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (stop.aborted) {
-    process.stderr.write('Stopped. What was done stays done; running the same command again goes on from there.\n');
+    process.stderr.write(
+      'Stopped. What was done stays done; running the same command again goes on from there.\n',
+    );
     return EXIT.interrupted;
   }
   const message = redactSecrets(messageOf(error)).split('\n').map(safeText).join('\n');
-  if (json) process.stdout.write(`${JSON.stringify({ type: 'error', code: isEmbedlineError(error) ? error.code : 'INTERNAL', message })}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ type: 'error', code: isEmbedlineError(error) ? error.code : 'INTERNAL', message })}\n`,
+    );
   const style = styleFor(process.stderr);
   process.stderr.write(`${style.red('error:')} ${message}\n`);
   if (!(error instanceof EmbedlineError) && error instanceof Error) {
     process.stderr.write(`${style.dim(redactSecrets(error.stack ?? ''))}\nThis is a bug in embedline.\n`);
   }
-  return isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID') ? EXIT.usage : EXIT.failed;
+  return isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID')
+    ? EXIT.usage
+    : EXIT.failed;
 }

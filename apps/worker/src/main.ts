@@ -6,7 +6,12 @@ import { runWorker } from './worker-program.ts';
 const program = new Command('embedline-worker')
   .description('Embeds batches from the queue and upserts them. Start as many as you like, on any machine.')
   .option('--concurrency <n>', 'inference processes, one core each', positiveInteger, availableParallelism())
-  .option('--grace <seconds>', 'time for batches under way to end after SIGTERM; longer ones go back', positiveInteger, 20)
+  .option(
+    '--grace <seconds>',
+    'time for batches under way to end after SIGTERM; longer ones go back',
+    positiveInteger,
+    20,
+  )
   .addHelpText(
     'after',
     `
@@ -39,6 +44,7 @@ async function main(concurrency: number, graceMs: number): Promise<number> {
 
 function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number, 1 or more');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('expected a whole number, 1 or more');
   return value;
 }

@@ -53,7 +53,7 @@ export class OpenRuns {
     const opening = this.#open(runId, signal);
     this.#runs.set(runId, opening);
     opening.catch(() => this.#runs.delete(runId));
-    this.#evict(this.#runs, MAX_OPEN_RUNS, (run) => run.points.close());
+    void this.#evict(this.#runs, MAX_OPEN_RUNS, (run) => run.points.close());
     return opening;
   }
 
@@ -65,7 +65,10 @@ export class OpenRuns {
   async #open(runId: string, signal: AbortSignal): Promise<OpenRun> {
     const spec = await this.#options.ledger.spec(runId);
     if (spec === null) {
-      throw new EmbedlineError('RUN_LOST', `Run ${runId} is not in Redis any more: its jobs are dropped. Ingest again.`);
+      throw new EmbedlineError(
+        'RUN_LOST',
+        `Run ${runId} is not in Redis any more: its jobs are dropped. Ingest again.`,
+      );
     }
     const { store } = this.#options;
     if (spec.storeKind !== store.kind) {
@@ -117,7 +120,11 @@ export class OpenRuns {
     return opening;
   }
 
-  async #evict<T>(cache: Map<string, Promise<T>>, keep: number, close: (value: T) => Promise<void>): Promise<void> {
+  async #evict<T>(
+    cache: Map<string, Promise<T>>,
+    keep: number,
+    close: (value: T) => Promise<void>,
+  ): Promise<void> {
     const closing: Promise<void>[] = [];
     for (const [key, value] of cache) {
       if (cache.size <= keep) break;

@@ -39,7 +39,8 @@ export async function processBatch(
   options: ProcessorOptions,
 ): Promise<BatchOutcome> {
   const job = decodeJob(data);
-  if (await options.ledger.isBatchDone(job.runId, job.batchIndex)) return { counted: false, chunks: 0, deadLetters: 0 };
+  if (await options.ledger.isBatchDone(job.runId, job.batchIndex))
+    return { counted: false, chunks: 0, deadLetters: 0 };
   const run = await options.runs.open(job.runId, signal);
   const chunks = chunkRecordsOf(job, run.spec.pipeline);
   const embedded = await embed(run, chunks, signal);
@@ -61,7 +62,9 @@ export async function abandonBatch(
   options: Pick<ProcessorOptions, 'ledger' | 'workerId'>,
 ): Promise<void> {
   const job = decodeJob(data);
-  const deadLetters = chunkRecordsOf(job, '').map((item) => deadLetterOf(item, 'embed', { item, error, attempts }));
+  const deadLetters = chunkRecordsOf(job, '').map((item) =>
+    deadLetterOf(item, 'embed', { item, error, attempts }),
+  );
   await count(job, 0, 0, deadLetters, options);
 }
 
@@ -91,10 +94,10 @@ async function upsert(
   const { processed, poison } = await isolatePoison(
     points,
     async (items) => {
-      await waitOutOutage(
-        () => run.points.upsert(items, { runSequence: run.spec.runSequence, signal }),
-        { signal, onWaiting },
-      );
+      await waitOutOutage(() => run.points.upsert(items, { runSequence: run.spec.runSequence, signal }), {
+        signal,
+        onWaiting,
+      });
       return items.map(() => true);
     },
     (error) => isEmbedlineError(error, 'STORE_REJECTED'),
@@ -114,7 +117,11 @@ async function count(
   return (await ledger.completeBatch({ runId, batchIndex, workerId, result, deadLetters })) === 'counted';
 }
 
-function deadLetterOf(chunk: ChunkRecord, stage: DeadLetter['stage'], poison: PoisonItem<unknown>): DeadLetter {
+function deadLetterOf(
+  chunk: ChunkRecord,
+  stage: DeadLetter['stage'],
+  poison: PoisonItem<unknown>,
+): DeadLetter {
   return {
     key: chunk.id,
     stage,

@@ -2,7 +2,10 @@
  * Passes on the first of equal messages at once and then at most one per interval, with the number of times it came:
  * an outage is one line per interval in the log, not thousands.
  */
-export function throttle(intervalMs: number, report: (message: string, times: number) => void): (message: string) => void {
+export function throttle(
+  intervalMs: number,
+  report: (message: string, times: number) => void,
+): (message: string) => void {
   const seen = new Map<string, { lastMs: number; times: number }>();
   return (message) => {
     const nowMs = Date.now();

@@ -36,7 +36,12 @@ export async function runWorker(options: WorkerProgramOptions): Promise<void> {
   const ledger = new RunLedger({ redis: redis.commands, prefix: config.prefix });
   const store = releasers.own(await openVectorStore(config, { onWarning: (text) => logger.warn(text) }));
   const runs = releasers.own(
-    new OpenRuns({ ledger, store, config, embedder: { processes: concurrency, onWarning: (text) => logger.warn(text) } }),
+    new OpenRuns({
+      ledger,
+      store,
+      config,
+      embedder: { processes: concurrency, onWarning: (text) => logger.warn(text) },
+    }),
   );
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const presence = releasers.own(

@@ -32,7 +32,8 @@ export class Batcher {
   /** Adds a chunk, and returns the batch that it completes by not fitting in, or null. */
   add(chunk: ChunkRecord): ChunkRecord[] | null {
     const textBytes = Buffer.byteLength(chunk.text);
-    const documentBytes = Buffer.byteLength(canonicalMetadata(chunk.metadata)) + Buffer.byteLength(chunk.documentId);
+    const documentBytes =
+      Buffer.byteLength(canonicalMetadata(chunk.metadata)) + Buffer.byteLength(chunk.documentId);
     const bytes = textBytes + (chunk.documentId === this.#lastDocument ? 0 : documentBytes);
     const { maxChunks, maxTokens, maxBytes } = this.#limits;
     const fits =

@@ -11,8 +11,14 @@ export const environmentVariables = {
   },
   QDRANT_URL: { description: 'Qdrant that holds the vectors', default: 'SQLite files in EMBEDLINE_HOME' },
   QDRANT_API_KEY: { description: 'API key of that Qdrant', default: 'none' },
-  EMBEDLINE_HOME: { description: 'folder of the SQLite store and of the private Redis', default: './.embedline' },
-  EMBEDLINE_MODELS: { description: 'folder in which models are looked for', default: 'models/ of the project' },
+  EMBEDLINE_HOME: {
+    description: 'folder of the SQLite store and of the private Redis',
+    default: './.embedline',
+  },
+  EMBEDLINE_MODELS: {
+    description: 'folder in which models are looked for',
+    default: 'models/ of the project',
+  },
   EMBEDLINE_ALLOW_REMOTE_MODELS: {
     description: '1 lets a worker fetch from the hub a model that a run names and its models folder lacks',
     default: '0',

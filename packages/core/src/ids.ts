@@ -32,7 +32,11 @@ export function textHash(prefix: string, text: string): string {
 
 /** JSON with sorted keys: equal metadata gives equal text, whatever the order it was read in. */
 export function canonicalMetadata(metadata: Metadata): string {
-  return JSON.stringify(Object.keys(metadata).sort().map((key) => [key, metadata[key]]));
+  return JSON.stringify(
+    Object.keys(metadata)
+      .sort()
+      .map((key) => [key, metadata[key]]),
+  );
 }
 
 /** Hash of all that a point's payload holds besides what the vector is made from. */

@@ -55,7 +55,12 @@ export {
   type RunState,
   type WorkerCounts,
 } from './run/run.ts';
-export { announceWorker, connectedWorkers, type ConnectedWorker, type WorkerPresence } from './run/worker-registry.ts';
+export {
+  announceWorker,
+  connectedWorkers,
+  type ConnectedWorker,
+  type WorkerPresence,
+} from './run/worker-registry.ts';
 export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';

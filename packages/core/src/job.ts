@@ -31,7 +31,10 @@ const embedJobSchema = z.strictObject({
   /** Position of the batch within its run: the bit that says "done". */
   batchIndex: count.max(2 ** 31 - 1),
   documents: z.array(
-    z.strictObject({ id: z.string().min(1), metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])) }),
+    z.strictObject({
+      id: z.string().min(1),
+      metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])),
+    }),
   ),
   chunks: z.array(chunkSchema).min(1).max(4096),
 });
@@ -72,7 +75,10 @@ export function chunkRecordsOf(job: EmbedJob, pipeline: string): ChunkRecord[] {
   return job.chunks.map(({ document, ...chunk }) => {
     const found = job.documents[document];
     if (found === undefined) {
-      throw new EmbedlineError('JOB_INVALID', `Job ${jobId(job.runId, job.batchIndex)} names a document it does not carry.`);
+      throw new EmbedlineError(
+        'JOB_INVALID',
+        `Job ${jobId(job.runId, job.batchIndex)} names a document it does not carry.`,
+      );
     }
     const metadata: Metadata = Object.assign(Object.create(null) as Metadata, found.metadata);
     return { ...chunk, pipeline, documentId: found.id, metadata };

@@ -20,7 +20,10 @@ export function createLogger(options: LoggerOptions): Logger {
       serializers: { err: serializeError },
       hooks: {
         logMethod(args, method) {
-          method.apply(this, args.map((arg) => (typeof arg === 'string' ? redactSecrets(arg) : arg)) as typeof args);
+          method.apply(
+            this,
+            args.map((arg) => (typeof arg === 'string' ? redactSecrets(arg) : arg)) as typeof args,
+          );
         },
       },
     },

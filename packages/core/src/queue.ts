@@ -79,7 +79,9 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
       return jobs.flatMap((job) => {
         const id = parseJobId(job.id ?? '');
         if (id === null || id.runId !== runId) return [];
-        return [{ batchIndex: id.batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade }];
+        return [
+          { batchIndex: id.batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade },
+        ];
       });
     },
     removeWaiting: (runId) => removeWaiting(queue, runId),
@@ -93,7 +95,11 @@ async function addSlice(
   { onRefused }: BatchQueueOptions,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const bulk = jobs.map((job) => ({ name: 'embed', data: job, opts: { jobId: jobId(job.runId, job.batchIndex) } }));
+  const bulk = jobs.map((job) => ({
+    name: 'embed',
+    data: job,
+    opts: { jobId: jobId(job.runId, job.batchIndex) },
+  }));
   for (let delayMs = 250, refused = false; ; delayMs = Math.min(delayMs * 2, 5000)) {
     signal?.throwIfAborted();
     try {
@@ -114,7 +120,8 @@ async function addSlice(
 function refusalReason(error: unknown): string | null {
   const message = messageOf(error);
   if (message.startsWith('OOM')) return 'Redis is at its maxmemory';
-  if (/^(READONLY|LOADING|MASTERDOWN|MISCONF|CLUSTERDOWN)/.test(message)) return `Redis takes no writes (${message})`;
+  if (/^(READONLY|LOADING|MASTERDOWN|MISCONF|CLUSTERDOWN)/.test(message))
+    return `Redis takes no writes (${message})`;
   return null;
 }
 

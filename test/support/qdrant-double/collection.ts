@@ -31,7 +31,8 @@ export class DoubleCollection {
     this.#strict = strict;
     this.vectors = Object.fromEntries(
       Object.entries(body.vectors ?? {}).map(([name, { size = 0, distance = '' }]) => {
-        if (size < 1 || !['Cosine', 'Dot', 'Euclid', 'Manhattan'].includes(distance)) throw badBody('vectors: invalid parameters');
+        if (size < 1 || !['Cosine', 'Dot', 'Euclid', 'Manhattan'].includes(distance))
+          throw badBody('vectors: invalid parameters');
         return [name, { size, distance }];
       }),
     );
@@ -44,7 +45,11 @@ export class DoubleCollection {
   upsert(points: readonly PointBody[], updateFilter: unknown): void {
     const passes = this.#filter(updateFilter);
     // The whole request is checked first: one bad point and nothing is stored.
-    const checked = points.map((point) => ({ id: checkId(point.id), vectors: this.#checkVectors(point.vector), payload: (point.payload ?? {}) as Payload }));
+    const checked = points.map((point) => ({
+      id: checkId(point.id),
+      vectors: this.#checkVectors(point.vector),
+      payload: (point.payload ?? {}) as Payload,
+    }));
     for (const { id, vectors, payload } of checked) {
       const existing = this.#points.get(id);
       if (existing !== undefined && updateFilter !== undefined && !passes(id, existing.payload)) continue;
@@ -54,7 +59,8 @@ export class DoubleCollection {
 
   overwritePayload(filter: unknown, payload: Payload): void {
     const passes = this.#filter(filter);
-    for (const [id, point] of this.#points) if (passes(id, point.payload)) this.#points.set(id, { ...point, payload });
+    for (const [id, point] of this.#points)
+      if (passes(id, point.payload)) this.#points.set(id, { ...point, payload });
   }
 
   delete(filter: unknown): void {
@@ -70,7 +76,13 @@ export class DoubleCollection {
   }
 
   /** In the order of ids, as the server does. */
-  scroll(filter: unknown, limit: number, offset: string | undefined, withPayload: unknown, withVector: unknown) {
+  scroll(
+    filter: unknown,
+    limit: number,
+    offset: string | undefined,
+    withPayload: unknown,
+    withVector: unknown,
+  ) {
     const passes = this.#filter(filter);
     const ids = [...this.#points.keys()].sort().filter((id) => offset === undefined || id >= offset);
     const matching = ids.filter((id) => passes(id, this.#points.get(id)?.payload ?? {}));
@@ -83,7 +95,10 @@ export class DoubleCollection {
 
   count(filter: unknown): number {
     const passes = this.#filter(filter);
-    return this.#points.entries().filter(([id, { payload }]) => passes(id, payload)).toArray().length;
+    return this.#points
+      .entries()
+      .filter(([id, { payload }]) => passes(id, payload))
+      .toArray().length;
   }
 
   query(vector: readonly number[], using: string, limit: number, filter: unknown): object[] {
@@ -96,7 +111,12 @@ export class DoubleCollection {
     const unit = normalize(vector);
     return [...this.#points]
       .filter(([id, { payload }]) => passes(id, payload))
-      .map(([id, point]) => ({ id, version: 1, score: dot(unit, point.vectors[using] ?? []), payload: point.payload }))
+      .map(([id, point]) => ({
+        id,
+        version: 1,
+        score: dot(unit, point.vectors[using] ?? []),
+        payload: point.payload,
+      }))
       .sort((a, b) => b.score - a.score)
       .slice(0, limit);
   }
@@ -113,7 +133,9 @@ export class DoubleCollection {
         const params = this.vectors[name];
         if (params === undefined) throw wrongInput(`Not existing vector name error: ${name}`);
         if (numbers.length !== params.size) {
-          throw wrongInput(`Vector dimension error: expected dim: ${params.size}, got ${numbers.length} for vector '${name}'`);
+          throw wrongInput(
+            `Vector dimension error: expected dim: ${params.size}, got ${numbers.length} for vector '${name}'`,
+          );
         }
         return [name, normalize(numbers as number[])];
       }),
@@ -127,7 +149,9 @@ function badVector() {
 
 function checkId(id: unknown): string {
   if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
-  throw badBody(`value ${String(id)} is not a valid point ID, valid values are either an unsigned integer or a UUID`);
+  throw badBody(
+    `value ${String(id)} is not a valid point ID, valid values are either an unsigned integer or a UUID`,
+  );
 }
 
 /** Cosine collections keep unit vectors, in 32 bits. */
@@ -140,10 +164,26 @@ function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
 }
 
-function record(id: string, { vectors, payload }: StoredPoint, withPayload: unknown, withVector: unknown): object {
-  const names = Array.isArray(withPayload) ? (withPayload as string[]) : withPayload === true ? Object.keys(payload) : [];
-  const chosen = Object.fromEntries(names.filter((name) => name in payload).map((name) => [name, payload[name]]));
-  const wanted = Array.isArray(withVector) ? (withVector as string[]) : withVector === true ? Object.keys(vectors) : null;
-  const vector = wanted === null ? {} : { vector: Object.fromEntries(wanted.map((name) => [name, vectors[name]])) };
+function record(
+  id: string,
+  { vectors, payload }: StoredPoint,
+  withPayload: unknown,
+  withVector: unknown,
+): object {
+  const names = Array.isArray(withPayload)
+    ? (withPayload as string[])
+    : withPayload === true
+      ? Object.keys(payload)
+      : [];
+  const chosen = Object.fromEntries(
+    names.filter((name) => name in payload).map((name) => [name, payload[name]]),
+  );
+  const wanted = Array.isArray(withVector)
+    ? (withVector as string[])
+    : withVector === true
+      ? Object.keys(vectors)
+      : null;
+  const vector =
+    wanted === null ? {} : { vector: Object.fromEntries(wanted.map((name) => [name, vectors[name]])) };
   return { id, payload: chosen, ...vector };
 }

@@ -18,14 +18,15 @@ export class DoubleState {
     const [, first, name, ...rest] = path.split('/').map(decodeURIComponent);
     if (first === 'aliases' && method === 'GET') return { aliases: this.#listAliases() };
     if (first !== 'collections') throw badBody(`the double knows no ${method} ${path}`);
-    if (name === undefined) return { collections: [...this.collections.keys()].map((key) => ({ name: key })) };
+    if (name === undefined)
+      return { collections: [...this.collections.keys()].map((key) => ({ name: key })) };
     if (name === 'aliases' && method === 'POST') return this.#updateAliases(body);
     const route = `${method} ${rest.join('/')}`.trim();
     switch (route) {
       case 'GET exists':
         return { exists: this.collections.has(this.aliases.get(name) ?? name) };
       case 'PUT':
-        return this.#create(name, body as CollectionBody);
+        return this.#create(name, body);
       case 'DELETE':
         return this.#drop(name);
       default:
@@ -49,14 +50,27 @@ export class DoubleState {
       case 'POST points':
         return collection.retrieve((body['ids'] ?? []) as [], body['with_payload'], body['with_vector']);
       case 'POST points/scroll':
-        return collection.scroll(body['filter'], Number(body['limit'] ?? 10), body['offset'] as string | undefined, body['with_payload'], body['with_vector']);
+        return collection.scroll(
+          body['filter'],
+          Number(body['limit'] ?? 10),
+          body['offset'] as string | undefined,
+          body['with_payload'],
+          body['with_vector'],
+        );
       case 'POST points/count':
         return { count: collection.count(body['filter']) };
       case 'POST points/delete':
         collection.delete(body['filter']);
         return completed();
       case 'POST points/query':
-        return { points: collection.query(body['query'] as number[], String(body['using']), Number(body['limit']), body['filter']) };
+        return {
+          points: collection.query(
+            body['query'] as number[],
+            String(body['using']),
+            Number(body['limit']),
+            body['filter'],
+          ),
+        };
       case 'POST points/batch':
         return (body['operations'] as Record<string, Body>[]).map((operation) => {
           const overwrite = operation['overwrite_payload'];
@@ -77,7 +91,8 @@ export class DoubleState {
 
   /** Like the server as the client was seen to use it: metadata given at creation is not kept. */
   #create(name: string, body: CollectionBody): boolean {
-    if (this.collections.has(name) || this.aliases.has(name)) throw wrongInput(`Collection \`${name}\` already exists!`, 409);
+    if (this.collections.has(name) || this.aliases.has(name))
+      throw wrongInput(`Collection \`${name}\` already exists!`, 409);
     this.collections.set(name, new DoubleCollection(body, this.strict));
     return true;
   }
@@ -99,7 +114,8 @@ export class DoubleState {
       if (create !== undefined) {
         const { alias_name = '', collection_name = '' } = create;
         if (!this.collections.has(collection_name)) throw notFound(collection_name);
-        if (this.collections.has(alias_name)) throw wrongInput(`Collection \`${alias_name}\` already exists!`, 409);
+        if (this.collections.has(alias_name))
+          throw wrongInput(`Collection \`${alias_name}\` already exists!`, 409);
         next.set(alias_name, collection_name);
       }
       const alias = action['delete_alias']?.['alias_name'];

@@ -13,14 +13,23 @@ interface Condition {
   readonly is_null?: { readonly key: string };
   readonly key?: string;
   readonly match?: { readonly value?: unknown; readonly any?: readonly unknown[] };
-  readonly range?: { readonly lt?: number; readonly lte?: number; readonly gt?: number; readonly gte?: number };
+  readonly range?: {
+    readonly lt?: number;
+    readonly lte?: number;
+    readonly gt?: number;
+    readonly gte?: number;
+  };
 }
 
 /** Compiles a filter of `must` conditions, the only ones the adapter sends; anything else is refused. */
-export function compileFilter(filter: unknown, context: FilterContext): (id: string, payload: Payload) => boolean {
+export function compileFilter(
+  filter: unknown,
+  context: FilterContext,
+): (id: string, payload: Payload) => boolean {
   if (filter === undefined || filter === null) return () => true;
   const { must, ...others } = filter as { must?: readonly Condition[] };
-  if (Object.keys(others).length > 0) throw badBody(`the double knows no filter clause ${Object.keys(others).join(', ')}`);
+  if (Object.keys(others).length > 0)
+    throw badBody(`the double knows no filter clause ${Object.keys(others).join(', ')}`);
   const tests = (must ?? []).map((condition) => compile(condition, context));
   return (id, payload) => tests.every((test) => test(id, payload));
 }
@@ -35,7 +44,10 @@ function compile(condition: Condition, context: FilterContext): (id: string, pay
   if (key === undefined) throw badBody('data did not match any variant of untagged enum Condition');
   // A person's filter on metadata may be slow without an index; what the adapter does by itself must have one.
   if (context.strict && !context.indexed.has(key) && !key.startsWith('metadata.')) {
-    throw new Rejection(400, `Bad request: Index required but not found for "${key}" of one of the following types: [keyword]. Help: Create an index for this key or use a different filter.`);
+    throw new Rejection(
+      400,
+      `Bad request: Index required but not found for "${key}" of one of the following types: [keyword]. Help: Create an index for this key or use a different filter.`,
+    );
   }
   if (match !== undefined) {
     if (typeof match.value === 'number' && !Number.isInteger(match.value)) {
@@ -44,11 +56,16 @@ function compile(condition: Condition, context: FilterContext): (id: string, pay
     const wanted = new Set(match.any ?? [match.value]);
     return (_, payload) => valuesAt(payload, key).some((value) => wanted.has(value));
   }
-  if (range !== undefined) return (_, payload) => valuesAt(payload, key).some((value) => typeof value === 'number' && within(value, range));
+  if (range !== undefined)
+    return (_, payload) =>
+      valuesAt(payload, key).some((value) => typeof value === 'number' && within(value, range));
   throw badBody('data did not match any variant of untagged enum Condition');
 }
 
-function within(value: number, { lt = Infinity, lte = Infinity, gt = -Infinity, gte = -Infinity }: NonNullable<Condition['range']>): boolean {
+function within(
+  value: number,
+  { lt = Infinity, lte = Infinity, gt = -Infinity, gte = -Infinity }: NonNullable<Condition['range']>,
+): boolean {
   return value < lt && value <= lte && value > gt && value >= gte;
 }
 

@@ -10,4 +10,5 @@ export class Rejection extends Error {
 
 export const wrongInput = (message: string, status = 400) => new Rejection(status, `Wrong input: ${message}`);
 export const badBody = (message: string) => new Rejection(400, `Format error in JSON body: ${message}`);
-export const notFound = (collection: string) => new Rejection(404, `Not found: Collection \`${collection}\` doesn't exist!`);
+export const notFound = (collection: string) =>
+  new Rejection(404, `Not found: Collection \`${collection}\` doesn't exist!`);

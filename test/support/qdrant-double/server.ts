@@ -10,7 +10,11 @@ export interface Fault {
   /** How many requests. Defaults to 1. */
   readonly times?: number;
   /** An answer to give instead. */
-  readonly answer?: { readonly status: number; readonly headers?: Record<string, string>; readonly body: string };
+  readonly answer?: {
+    readonly status: number;
+    readonly headers?: Record<string, string>;
+    readonly body: string;
+  };
   /** Break the connection: before the request has its effect, or after. */
   readonly reset?: 'before' | 'after';
   /** Never answer. */
@@ -52,7 +56,11 @@ export async function startQdrantDouble(options: QdrantDoubleOptions = {}): Prom
     const text = await readBody(request);
     const fault = takeFault(faults, name);
     if (fault !== null && misbehave(fault, request, response)) return;
-    if (path === '/') return send(response, 200, { title: 'qdrant - vector search engine', version: options.version ?? '1.18.3' });
+    if (path === '/')
+      return send(response, 200, {
+        title: 'qdrant - vector search engine',
+        version: options.version ?? '1.18.3',
+      });
     assertKey(request, options.apiKey);
     const result = state.answer(method, path.replace(/\/$/, ''), parseBody(text));
     if (fault?.reset === 'after') request.socket.destroy();
@@ -98,7 +106,10 @@ function takeFault(faults: { fault: Fault; left: number }[], name: string): Faul
 
 function assertKey(request: IncomingMessage, apiKey: string | undefined): void {
   if (apiKey === undefined || request.headers['api-key'] === apiKey) return;
-  throw new Rejection(request.headers['api-key'] === undefined ? 401 : 403, 'Must provide an API key or an Authorization bearer token');
+  throw new Rejection(
+    request.headers['api-key'] === undefined ? 401 : 403,
+    'Must provide an API key or an Authorization bearer token',
+  );
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
@@ -106,7 +117,10 @@ async function readBody(request: IncomingMessage): Promise<string> {
   for await (const block of request) blocks.push(block as Buffer);
   const body = Buffer.concat(blocks);
   if (body.length > MAX_BODY_BYTES) {
-    throw new Rejection(400, `Payload error: JSON payload (${body.length} bytes) is larger than allowed (limit: ${MAX_BODY_BYTES} bytes).`);
+    throw new Rejection(
+      400,
+      `Payload error: JSON payload (${body.length} bytes) is larger than allowed (limit: ${MAX_BODY_BYTES} bytes).`,
+    );
   }
   return body.toString('utf8');
 }
@@ -114,7 +128,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
 function parseBody(text: string): Record<string, unknown> {
   if (text === '') return {};
   // serde_json refuses the escape of half a surrogate pair, which JSON.parse takes.
-  if (/\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])/.test(text)) throw badBody('unexpected end of hex escape at line 1 column 1');
+  if (/\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])/.test(text))
+    throw badBody('unexpected end of hex escape at line 1 column 1');
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch {
@@ -129,6 +144,7 @@ function send(response: ServerResponse, status: number, body: object): void {
 function fail(response: ServerResponse, error: unknown): void {
   if (error instanceof Rejection && (error.status === 401 || error.status === 403)) {
     response.writeHead(error.status, { 'content-type': 'text/plain' }).end(error.message);
-  } else if (error instanceof Rejection) send(response, error.status, { status: { error: error.message }, time: 0, result: null });
+  } else if (error instanceof Rejection)
+    send(response, error.status, { status: { error: error.message }, time: 0, result: null });
   else send(response, 500, { status: { error: `The double broke: ${String(error)}` }, time: 0 });
 }

@@ -12,7 +12,8 @@ export async function listCollections(flags: CollectionsFlags, context: CommandC
   await using releasers = new Releasers();
   const store = await openStore(context, releasers);
   const rows = [];
-  for (const generation of await store.generations()) rows.push({ generation, points: await countPoints(store, generation) });
+  for (const generation of await store.generations())
+    rows.push({ generation, points: await countPoints(store, generation) });
   if (flags.json === true) {
     for (const { generation, points } of rows) printJson(context.stdout, generationJson(generation, points));
     return EXIT.done;
@@ -30,10 +31,16 @@ export async function rollbackCollection(collection: string, context: CommandCon
   const live = generations.find((generation) => generation.live);
   const previous = generations.findLast(({ number }) => number < (live?.number ?? Infinity));
   if (previous === undefined) {
-    throw new EmbedlineError('COLLECTION_NOT_FOUND', `Collection ${collection} has no generation before ${live?.name ?? 'the one being built'} to go back to.`);
+    throw new EmbedlineError(
+      'COLLECTION_NOT_FOUND',
+      `Collection ${collection} has no generation before ${live?.name ?? 'the one being built'} to go back to.`,
+    );
   }
   await store.publish(previous);
-  printLine(context.stdout, `${collection} is ${previous.name} again${live === undefined ? '' : `; ${live.name} is kept`}.`);
+  printLine(
+    context.stdout,
+    `${collection} is ${previous.name} again${live === undefined ? '' : `; ${live.name} is kept`}.`,
+  );
   return EXIT.done;
 }
 
@@ -50,7 +57,10 @@ export async function dropCollection(collection: string, context: CommandContext
 async function existing(store: VectorStore, collection: string): Promise<readonly Generation[]> {
   const generations = await store.generations(collection);
   if (generations.length > 0) return generations;
-  throw new EmbedlineError('COLLECTION_NOT_FOUND', `There is no collection ${JSON.stringify(collection)} in ${store.location}. See: embedline collections list`);
+  throw new EmbedlineError(
+    'COLLECTION_NOT_FOUND',
+    `There is no collection ${JSON.stringify(collection)} in ${store.location}. See: embedline collections list`,
+  );
 }
 
 async function countPoints(store: VectorStore, generation: Generation): Promise<number> {
@@ -63,12 +73,26 @@ async function countPoints(store: VectorStore, generation: Generation): Promise<
 }
 
 function generationJson({ collection, name, live, manifest }: Generation, points: number): object {
-  return { name: collection, generation: name, live, points, model: manifest.model.id, createdAt: manifest.createdAt };
+  return {
+    name: collection,
+    generation: name,
+    live,
+    points,
+    model: manifest.model.id,
+    createdAt: manifest.createdAt,
+  };
 }
 
 function render(rows: readonly { generation: Generation; points: number }[]): string {
   return renderTable(
-    [{ header: 'COLLECTION' }, { header: 'GENERATION' }, { header: 'LIVE' }, { header: 'POINTS', align: 'right' }, { header: 'MODEL' }, { header: 'CREATED' }],
+    [
+      { header: 'COLLECTION' },
+      { header: 'GENERATION' },
+      { header: 'LIVE' },
+      { header: 'POINTS', align: 'right' },
+      { header: 'MODEL' },
+      { header: 'CREATED' },
+    ],
     rows.map(({ generation: { collection, name, live, manifest }, points }) => [
       collection,
       name,

@@ -5,7 +5,7 @@ import {
   connectRedis,
   createBatchQueue,
   openVectorStore,
-  Releasers,
+  type Releasers,
   RunLedger,
   type BatchQueue,
   type Config,
@@ -80,7 +80,8 @@ export async function openRunServices(
   for (const warning of await checkRedis(redis)) report(warning);
   const { prefix } = config;
   const ledger = new RunLedger({ redis, prefix });
-  const onRefused = (reason: string | null) => report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
+  const onRefused = (reason: string | null) =>
+    report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
   const queue = releasers.own(createBatchQueue({ connection: redis, prefix, onRefused }));
   return { lease, redis, ledger, queue };
 }

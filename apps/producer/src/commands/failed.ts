@@ -15,16 +15,27 @@ export async function listFailed(flags: FailedFlags, context: CommandContext): P
   const { ledger } = await openRunServices(context, releasers);
   const run = await chooseRun(ledger, flags.run);
   const letters = await ledger.deadLetters(run.runId);
-  if (flags.json === true) for (const letter of letters) printJson(context.stdout, { run: run.runId, ...letter });
+  if (flags.json === true)
+    for (const letter of letters) printJson(context.stdout, { run: run.runId, ...letter });
   else printLine(context.stdout, render(run.runId, run.count, letters, context.style));
   return EXIT.done;
 }
 
-async function chooseRun(ledger: RunLedger, runId: string | undefined): Promise<{ runId: string; count: number }> {
+async function chooseRun(
+  ledger: RunLedger,
+  runId: string | undefined,
+): Promise<{ runId: string; count: number }> {
   const runs = runId === undefined ? await ledger.list() : [await ledger.progress(runId)];
-  const run = runs.find((candidate) => candidate !== null && (runId !== undefined || candidate.deadLetters > 0)) ?? runs[0];
+  const run =
+    runs.find((candidate) => candidate !== null && (runId !== undefined || candidate.deadLetters > 0)) ??
+    runs[0];
   if (run !== null && run !== undefined) return { runId: run.spec.runId, count: run.deadLetters };
-  throw new EmbedlineError('RUN_NOT_FOUND', runId === undefined ? 'There are no runs yet.' : `There is no run ${JSON.stringify(runId)} in this Redis.`);
+  throw new EmbedlineError(
+    'RUN_NOT_FOUND',
+    runId === undefined
+      ? 'There are no runs yet.'
+      : `There is no run ${JSON.stringify(runId)} in this Redis.`,
+  );
 }
 
 const EXAMPLES_PER_CAUSE = 5;
@@ -36,18 +47,27 @@ function render(runId: string, count: number, letters: readonly DeadLetter[], st
   for (const [cause, group] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
     lines.push('', `${style.bold(formatCount(group.length))}  ${safeText(cause)}`);
     for (const letter of group.slice(0, EXAMPLES_PER_CAUSE)) lines.push(`   ${describe(letter)}`);
-    if (group.length > EXAMPLES_PER_CAUSE) lines.push(style.dim(`   and ${formatCount(group.length - EXAMPLES_PER_CAUSE)} more (--json lists all)`));
+    if (group.length > EXAMPLES_PER_CAUSE)
+      lines.push(
+        style.dim(`   and ${formatCount(group.length - EXAMPLES_PER_CAUSE)} more (--json lists all)`),
+      );
   }
   return lines.join('\n');
 }
 
 /** The reason without what differs from letter to letter: numbers and quoted names. */
 function causeOf(reason: string): string {
-  return reason.replace(/"(?:[^"\\]|\\.)*"/g, '"…"').replace(/\d[\d,.]*/g, 'N').slice(0, 160);
+  return reason
+    .replace(/"(?:[^"\\]|\\.)*"/g, '"…"')
+    .replace(/\d[\d,.]*/g, 'N')
+    .slice(0, 160);
 }
 
 function describe(letter: DeadLetter): string {
-  const place = letter.origin === null ? '' : `${letter.origin.file}${letter.origin.line === undefined ? '' : `:${letter.origin.line}`}`;
+  const place =
+    letter.origin === null
+      ? ''
+      : `${letter.origin.file}${letter.origin.line === undefined ? '' : `:${letter.origin.line}`}`;
   const chunk = letter.chunkIndex === null ? '' : ` chunk ${letter.chunkIndex}`;
   const document = letter.documentId === null ? '' : `document ${letter.documentId}${chunk}`;
   return safeText([place, document, truncate(letter.reason, 120)].filter((part) => part !== '').join('  '));

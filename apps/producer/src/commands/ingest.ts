@@ -18,12 +18,25 @@ import { ingest, type IngestOptions } from '../ingest/ingest.ts';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
 import { Corpus } from '../readers/corpus.ts';
 import { renderSummary, summaryJson } from '../terminal/summary.ts';
-import { EXIT, notice, openRunServices, openStore, printJson, printLine, type CommandContext, type RunServices } from './context.ts';
+import {
+  EXIT,
+  notice,
+  openRunServices,
+  openStore,
+  printJson,
+  printLine,
+  type CommandContext,
+  type RunServices,
+} from './context.ts';
 import type { IngestFlags } from './ingest-options.ts';
 import { reportProgress } from './report-progress.ts';
 
 /** `embedline ingest`: makes the collection match the corpus. @returns the exit code */
-export async function ingestCommand(sources: readonly string[], flags: IngestFlags, context: CommandContext): Promise<number> {
+export async function ingestCommand(
+  sources: readonly string[],
+  flags: IngestFlags,
+  context: CommandContext,
+): Promise<number> {
   assertUsable(sources, flags);
   await using releasers = new Releasers();
   const model = await findModel(flags, context);
@@ -80,14 +93,23 @@ async function reportEnd(
 
 function assertUsable(sources: readonly string[], flags: IngestFlags): void {
   if (sources.length === 0) {
-    throw new EmbedlineError('USAGE', 'Nothing to ingest: name files, directories, globs, or - for standard input.');
+    throw new EmbedlineError(
+      'USAGE',
+      'Nothing to ingest: name files, directories, globs, or - for standard input.',
+    );
   }
   assertCollectionName(flags.collection);
   if (flags.pipeline === undefined || /^[\w.-]{1,100}$/.test(flags.pipeline)) return;
-  throw new EmbedlineError('USAGE', `Pipeline name ${JSON.stringify(flags.pipeline)} is not usable: take 1 to 100 letters, digits, '_', '.' or '-'.`);
+  throw new EmbedlineError(
+    'USAGE',
+    `Pipeline name ${JSON.stringify(flags.pipeline)} is not usable: take 1 to 100 letters, digits, '_', '.' or '-'.`,
+  );
 }
 
-export function findModel(flags: Pick<IngestFlags, 'model' | 'dtype' | 'modelRevision'>, { config }: CommandContext): Promise<ResolvedModel> {
+export function findModel(
+  flags: Pick<IngestFlags, 'model' | 'dtype' | 'modelRevision'>,
+  { config }: CommandContext,
+): Promise<ResolvedModel> {
   return resolveModel({
     id: flags.model,
     dtype: flags.dtype,
@@ -101,10 +123,17 @@ export function findModel(flags: Pick<IngestFlags, 'model' | 'dtype' | 'modelRev
 
 function chunkingOf(flags: IngestFlags, model: ModelSpec): ChunkingOptions {
   try {
-    return parseChunkingOptions({ maxTokens: flags.chunkTokens, overlapTokens: flags.overlapTokens }, model.maxTokens);
+    return parseChunkingOptions(
+      { maxTokens: flags.chunkTokens, overlapTokens: flags.overlapTokens },
+      model.maxTokens,
+    );
   } catch (cause) {
     if (!(cause instanceof ZodError)) throw cause;
-    throw new EmbedlineError('USAGE', `--chunk-tokens or --overlap-tokens: ${cause.issues.map(({ message }) => message).join('; ')}.`, { cause });
+    throw new EmbedlineError(
+      'USAGE',
+      `--chunk-tokens or --overlap-tokens: ${cause.issues.map(({ message }) => message).join('; ')}.`,
+      { cause },
+    );
   }
 }
 
@@ -139,11 +168,21 @@ function options(flags: IngestFlags, model: ModelSpec, chunking: ChunkingOptions
   } satisfies Partial<IngestOptions>;
 }
 
-function workersFor(flags: IngestFlags, model: ResolvedModel, { lease }: RunServices, context: CommandContext): LocalWorkers | null {
+function workersFor(
+  flags: IngestFlags,
+  model: ResolvedModel,
+  { lease }: RunServices,
+  context: CommandContext,
+): LocalWorkers | null {
   const { config } = context;
   const count = flags.workers ?? (config.redisUrl === null ? availableParallelism() : 0);
   if (count === 0) return null;
-  const workers = startLocalWorkers({ count, config, redisUrl: lease.url, modelsDirectory: model.modelsDirectory });
+  const workers = startLocalWorkers({
+    count,
+    config,
+    redisUrl: lease.url,
+    modelsDirectory: model.modelsDirectory,
+  });
   context.onSecondSignal(() => workers.kill());
   return workers;
 }

@@ -23,7 +23,11 @@ export interface SearchFlags {
 }
 
 /** `embedline search`: the chunks nearest to a text. Starts no Redis. @returns the exit code */
-export async function searchCommand(text: string, flags: SearchFlags, context: CommandContext): Promise<number> {
+export async function searchCommand(
+  text: string,
+  flags: SearchFlags,
+  context: CommandContext,
+): Promise<number> {
   if (text.trim() === '') throw new EmbedlineError('USAGE', 'The search text is empty.');
   const filter = parseFilters(flags.filter);
   await using releasers = new Releasers();
@@ -36,7 +40,13 @@ export async function searchCommand(text: string, flags: SearchFlags, context: C
   const { vectors } = await embedder.embed([model.spec.queryPrefix + text], { signal });
   const [vector] = vectors;
   if (vector === undefined) throw new Error('The embedder returned no vector. This is a bug in embedline.');
-  const hits = await points.search({ vector, limit: flags.limit, filter, exact: flags.exact === true, signal });
+  const hits = await points.search({
+    vector,
+    limit: flags.limit,
+    filter,
+    exact: flags.exact === true,
+    signal,
+  });
   if (flags.json === true) for (const hit of hits) printJson(context.stdout, hitJson(hit));
   else printLine(context.stdout, renderHits(text, hits, context.style));
   return EXIT.done;
@@ -61,7 +71,11 @@ export async function liveGeneration(store: VectorStore, collection: string): Pr
   );
 }
 
-async function modelOf({ manifest, collection }: Generation, flags: SearchFlags, { config }: CommandContext): Promise<ResolvedModel> {
+async function modelOf(
+  { manifest, collection }: Generation,
+  flags: SearchFlags,
+  { config }: CommandContext,
+): Promise<ResolvedModel> {
   const { model } = manifest;
   const { modelsDirectory, dataDirectory } = config;
   const resolved = await resolveModel({
@@ -87,7 +101,10 @@ export function parseFilters(filters: readonly string[]): SearchFilter {
   const entries = filters.map((filter): [string, MetadataScalar] => {
     const at = filter.indexOf('=');
     if (at > 0) return [filter.slice(0, at).trim(), parseValue(filter.slice(at + 1).trim())];
-    throw new EmbedlineError('USAGE', `Filter ${JSON.stringify(filter)} is not of the form FIELD=VALUE, e.g. --filter year=2009.`);
+    throw new EmbedlineError(
+      'USAGE',
+      `Filter ${JSON.stringify(filter)} is not of the form FIELD=VALUE, e.g. --filter year=2009.`,
+    );
   });
   return Object.fromEntries(entries);
 }

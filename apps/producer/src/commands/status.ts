@@ -1,12 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectedWorkers, EmbedlineError, Releasers, type ConnectedWorker, type RunProgress } from '@embedline/core';
+import {
+  connectedWorkers,
+  EmbedlineError,
+  Releasers,
+  type ConnectedWorker,
+  type RunProgress,
+} from '@embedline/core';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { formatCount, formatDuration } from '../terminal/format.ts';
 import { progressLine } from '../terminal/progress-line.ts';
 import { runJson, viewRun } from '../terminal/run-view.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
-import { EXIT, openRunServices, printJson, printLine, type CommandContext, type RunServices } from './context.ts';
+import {
+  EXIT,
+  openRunServices,
+  printJson,
+  printLine,
+  type CommandContext,
+  type RunServices,
+} from './context.ts';
 
 export interface StatusFlags {
   readonly watch?: true;
@@ -17,12 +30,17 @@ export interface StatusFlags {
 const WATCH_EVERY_MS = 1_000;
 
 /** `embedline status`: progress of the runs, newest first. @returns the exit code */
-export async function statusCommand(runId: string | undefined, flags: StatusFlags, context: CommandContext): Promise<number> {
+export async function statusCommand(
+  runId: string | undefined,
+  flags: StatusFlags,
+  context: CommandContext,
+): Promise<number> {
   await using releasers = new Releasers();
   const services = await openRunServices(context, releasers);
   if (flags.watch !== true) {
     const { runs, workers } = await load(runId, flags, services, context);
-    if (flags.json === true) for (const run of runs) printJson(context.stdout, runJson(viewRun(run, workers)));
+    if (flags.json === true)
+      for (const run of runs) printJson(context.stdout, runJson(viewRun(run, workers)));
     else printLine(context.stdout, render(runs, workers, context.style));
     return EXIT.done;
   }
@@ -30,7 +48,12 @@ export async function statusCommand(runId: string | undefined, flags: StatusFlag
 }
 
 /** Until nothing runs any more, or a person stops it. */
-async function watch(runId: string | undefined, flags: StatusFlags, services: RunServices, context: CommandContext): Promise<number> {
+async function watch(
+  runId: string | undefined,
+  flags: StatusFlags,
+  services: RunServices,
+  context: CommandContext,
+): Promise<number> {
   const { stdout, style, signal } = context;
   const area = createLiveArea(stdout, style);
   try {
@@ -57,7 +80,10 @@ async function load(
   if (runId === undefined) return { runs: await ledger.list(flags.limit), workers };
   const run = await ledger.progress(runId);
   if (run !== null) return { runs: [run], workers };
-  throw new EmbedlineError('RUN_NOT_FOUND', `There is no run ${JSON.stringify(runId)} in this Redis. embedline status lists those there are.`);
+  throw new EmbedlineError(
+    'RUN_NOT_FOUND',
+    `There is no run ${JSON.stringify(runId)} in this Redis. embedline status lists those there are.`,
+  );
 }
 
 function render(runs: readonly RunProgress[], workers: readonly ConnectedWorker[], style: Style): string {
@@ -75,7 +101,9 @@ function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style:
   if (run.message !== null) lines.push(`  ${style.yellow(safeText(run.message))}`);
   if (run.state === 'running') {
     for (const { workerId, batches, chunks } of run.byWorker) {
-      lines.push(style.dim(`  ${safeText(workerId)}: ${formatCount(batches)} batches, ${formatCount(chunks)} chunks`));
+      lines.push(
+        style.dim(`  ${safeText(workerId)}: ${formatCount(batches)} batches, ${formatCount(chunks)} chunks`),
+      );
     }
   }
   return lines.join('\n');

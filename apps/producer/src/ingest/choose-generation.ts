@@ -33,7 +33,10 @@ export interface ChosenGeneration {
  * new one beside it, so that readers never see two kinds of vectors mixed.
  * @throws EmbedlineError COLLECTION_INCOMPATIBLE when another pipeline's points would be lost with their model
  */
-export async function chooseGeneration(store: VectorStore, wanted: GenerationWanted): Promise<ChosenGeneration> {
+export async function chooseGeneration(
+  store: VectorStore,
+  wanted: GenerationWanted,
+): Promise<ChosenGeneration> {
   const generations = await store.generations(wanted.collection);
   const live = generations.find((generation) => generation.live) ?? null;
   if (live !== null && !wanted.rebuild && fits(live, wanted)) {

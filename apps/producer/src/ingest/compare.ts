@@ -67,7 +67,9 @@ export async function compareDocuments(
   rest.forEach(({ document }, index) => {
     decisions.set(document.id, decide(document, records[index] ?? [], stored, vectors));
   });
-  return documents.map(({ document }) => decisions.get(document.id) ?? skipWhole(document, unchanged.get(document.id) ?? 0));
+  return documents.map(
+    ({ document }) => decisions.get(document.id) ?? skipWhole(document, unchanged.get(document.id) ?? 0),
+  );
 }
 
 /**
@@ -87,15 +89,22 @@ async function findUnchanged(
   const candidates = documents.flatMap(({ document, format }) => {
     const first = firsts.get(pointId(pipeline, document.id, 0));
     const mark = first?.documentMark ?? null;
-    if (first === undefined || mark === null || mark.fingerprint !== documentFingerprint(document, format)) return [];
-    const others = Array.from({ length: mark.chunkCount - 1 }, (_, index) => pointId(pipeline, document.id, index + 1));
+    if (first === undefined || mark === null || mark.fingerprint !== documentFingerprint(document, format))
+      return [];
+    const others = Array.from({ length: mark.chunkCount - 1 }, (_, index) =>
+      pointId(pipeline, document.id, index + 1),
+    );
     return [{ documentId: document.id, mark, first, others }];
   });
-  const stored = await lookUp(candidates.flatMap(({ others }) => others), options);
+  const stored = await lookUp(
+    candidates.flatMap(({ others }) => others),
+    options,
+  );
   const unchanged = new Map<string, number>();
   for (const { documentId, mark, first, others } of candidates) {
     const chunks = [first, ...others.map((id) => stored.get(id))].filter((chunk) => chunk !== undefined);
-    if (chunks.length === mark.chunkCount && chunksDigest(chunks) === mark.digest) unchanged.set(documentId, mark.chunkCount);
+    if (chunks.length === mark.chunkCount && chunksDigest(chunks) === mark.digest)
+      unchanged.set(documentId, mark.chunkCount);
   }
   return unchanged;
 }
@@ -128,7 +137,10 @@ function chunkDocument({ document, format }: DocumentToCompare, options: Compare
   return [{ ...first, documentMark }, ...others];
 }
 
-async function lookUp(ids: readonly string[], { target, signal }: CompareOptions): Promise<Map<string, StoredFingerprint>> {
+async function lookUp(
+  ids: readonly string[],
+  { target, signal }: CompareOptions,
+): Promise<Map<string, StoredFingerprint>> {
   const found = new Map<string, StoredFingerprint>();
   for (let start = 0; start < ids.length; start += LOOKUP_SIZE) {
     const page = await target.fingerprints(ids.slice(start, start + LOOKUP_SIZE), { signal });
@@ -146,7 +158,11 @@ async function findVectors(
   const vectors = new Map<string, Float32Array>();
   if (reuseFrom === null) return vectors;
   const wanted = [
-    ...new Set(chunks.filter(({ id, textHash: hash }) => stored.get(id)?.textHash !== hash).map(({ textHash: hash }) => hash)),
+    ...new Set(
+      chunks
+        .filter(({ id, textHash: hash }) => stored.get(id)?.textHash !== hash)
+        .map(({ textHash: hash }) => hash),
+    ),
   ];
   for (let start = 0; start < wanted.length; start += LOOKUP_SIZE) {
     const sources = await reuseFrom.findByTextHash(wanted.slice(start, start + LOOKUP_SIZE), { signal });
@@ -172,7 +188,8 @@ function decide(
     const point = stored.get(chunk.id);
     if (point !== undefined) known += 1;
     if (point?.textHash === chunk.textHash) {
-      const same = point.payloadHash === chunk.payloadHash && sameMark(point.documentMark, chunk.documentMark);
+      const same =
+        point.payloadHash === chunk.payloadHash && sameMark(point.documentMark, chunk.documentMark);
       if (!same) payloadUpdates.push(chunk);
       continue;
     }
@@ -186,5 +203,13 @@ function decide(
 }
 
 function skipWhole(document: Document, chunkCount: number): DocumentDecision {
-  return { document, change: 'unchanged', chunkCount, skipped: chunkCount, payloadUpdates: [], reused: [], toEmbed: [] };
+  return {
+    document,
+    change: 'unchanged',
+    chunkCount,
+    skipped: chunkCount,
+    payloadUpdates: [],
+    reused: [],
+    toEmbed: [],
+  };
 }

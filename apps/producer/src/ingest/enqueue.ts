@@ -64,11 +64,17 @@ export class Enqueuer {
     const { runId, ledger, counts, signal, maxBatches = 256, maxBytes = 64 * 1024 * 1024 } = this.#options;
     const isFull = () => {
       const batches = counts.batchesTotal - this.#batchesDone;
-      return batches > 0 && (batches >= maxBatches || counts.bytesEnqueued - this.#bytesDone + bytes > maxBytes);
+      return (
+        batches > 0 && (batches >= maxBatches || counts.bytesEnqueued - this.#bytesDone + bytes > maxBytes)
+      );
     };
     while (isFull()) {
       const progress = await ledger.progress(runId);
-      if (progress === null) throw new EmbedlineError('RUN_LOST', `Redis has lost run ${runId}. Ingest again: that costs only the difference.`);
+      if (progress === null)
+        throw new EmbedlineError(
+          'RUN_LOST',
+          `Redis has lost run ${runId}. Ingest again: that costs only the difference.`,
+        );
       this.#batchesDone = progress.workers.batchesDone;
       this.#bytesDone = progress.workers.bytesDone;
       if (isFull()) await delay(POLL_MS, undefined, { signal });

@@ -40,7 +40,15 @@ export async function finish(context: FinishContext): Promise<string[]> {
   return notices;
 }
 
-async function sweepTarget({ target, counts, seen, spec, signal, options, done }: FinishContext): Promise<void> {
+async function sweepTarget({
+  target,
+  counts,
+  seen,
+  spec,
+  signal,
+  options,
+  done,
+}: FinishContext): Promise<void> {
   const swept = await sweep({
     pipeline: spec.pipeline,
     points: target.points,
@@ -83,7 +91,10 @@ async function assertCount({ target, counts, spec, signal, done }: FinishContext
 }
 
 /** What readers lose with the new generation, held to the same guard as a sweep. */
-async function countRemoved({ counts, seen, spec, signal, options }: FinishContext, live: RunTarget['generation']): Promise<void> {
+async function countRemoved(
+  { counts, seen, spec, signal, options }: FinishContext,
+  live: RunTarget['generation'],
+): Promise<void> {
   const points = await options.store.open(live, { signal });
   try {
     const { pipeline } = spec;
@@ -105,7 +116,10 @@ async function countRemoved({ counts, seen, spec, signal, options }: FinishConte
 }
 
 /** Other pipelines of the collection move along: their points are copied, vectors and all. */
-async function carryOver({ target, spec, signal, options }: FinishContext, live: RunTarget['generation']): Promise<void> {
+async function carryOver(
+  { target, spec, signal, options }: FinishContext,
+  live: RunTarget['generation'],
+): Promise<void> {
   const others = otherPipelines(live, spec.pipeline);
   if (others.length === 0) return;
   const source = await options.store.open(live, { signal });
@@ -118,7 +132,11 @@ async function carryOver({ target, spec, signal, options }: FinishContext, live:
           await target.points.upsert([...points.values()], { runSequence: spec.runSequence, signal });
         }
       }
-      await options.store.recordPipeline(target.generation, pipeline, live.manifest.pipelines[pipeline] ?? '');
+      await options.store.recordPipeline(
+        target.generation,
+        pipeline,
+        live.manifest.pipelines[pipeline] ?? '',
+      );
     }
   } finally {
     await source.close();

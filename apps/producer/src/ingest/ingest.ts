@@ -83,7 +83,11 @@ export async function ingest(options: IngestOptions): Promise<IngestOutcome> {
   options.onStart(spec);
   const workers = options.startWorkers();
   if (workers !== null) releasers.add(() => workers.close());
-  const signal = AbortSignal.any([options.signal, lock.signal, ...(workers === null ? [] : [workers.signal])]);
+  const signal = AbortSignal.any([
+    options.signal,
+    lock.signal,
+    ...(workers === null ? [] : [workers.signal]),
+  ]);
   return await run({ spec, target, counts, signal, options });
 }
 
@@ -171,14 +175,18 @@ async function endEarly({ spec, counts, options }: RunContext, error: unknown): 
     await options.ledger.end(spec.runId, state, message);
   } catch (cause) {
     // The record is gone or Redis is: the error that ended the run says more.
-    if (!isEmbedlineError(cause, 'RUN_LOST') && !interrupted) options.onNotice(`The end of the run could not be recorded: ${messageOf(cause)}`);
+    if (!isEmbedlineError(cause, 'RUN_LOST') && !interrupted)
+      options.onNotice(`The end of the run could not be recorded: ${messageOf(cause)}`);
   }
 }
 
 async function finalProgress(ledger: RunLedger, runId: string): Promise<RunProgress> {
   const progress = await ledger.progress(runId);
   if (progress !== null) return progress;
-  throw new EmbedlineError('RUN_LOST', `Redis has lost run ${runId} in its last moment. Ingest again: that costs only the difference.`);
+  throw new EmbedlineError(
+    'RUN_LOST',
+    `Redis has lost run ${runId} in its last moment. Ingest again: that costs only the difference.`,
+  );
 }
 
 /** Sorts by time, and is unique. */

@@ -42,7 +42,9 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
       const died = `A worker ended with ${signal ?? `code ${String(code)}`}`;
       // Code 1 is a worker's own refusal: another one would refuse as well.
       if (code === 1 || code === 2 || replacements > MAX_REPLACEMENTS) {
-        failed.abort(new EmbedlineError('EMBEDDING_FAILED', `${died}: ${lastMessage() ?? 'it said nothing'}`));
+        failed.abort(
+          new EmbedlineError('EMBEDDING_FAILED', `${died}: ${lastMessage() ?? 'it said nothing'}`),
+        );
       } else start();
     });
   };
@@ -83,7 +85,7 @@ function rememberLastMessage(worker: ChildProcess): () => string | null {
   return () => {
     const line = tail.trim().split('\n').at(-1) ?? '';
     try {
-      return String((JSON.parse(line) as { msg?: unknown }).msg ?? line);
+      return (JSON.parse(line) as { msg?: string }).msg ?? line;
     } catch {
       return line === '' ? null : line;
     }

@@ -48,7 +48,13 @@ export async function openTarget(
   };
 }
 
-function build({ store, collection, pipeline, model, fingerprint }: GenerationWanted & { readonly store: VectorStore }) {
+function build({
+  store,
+  collection,
+  pipeline,
+  model,
+  fingerprint,
+}: GenerationWanted & { readonly store: VectorStore }) {
   return store.createGeneration(collection, {
     schemaVersion: PAYLOAD_SCHEMA_VERSION,
     model,

@@ -1,7 +1,12 @@
 import type { DeadLetter, GenerationPoints, RunLedger } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
 import { reject, type ReadItem } from '../readers/read-item.ts';
-import { compareDocuments, type CompareOptions, type DocumentDecision, type DocumentToCompare } from './compare.ts';
+import {
+  compareDocuments,
+  type CompareOptions,
+  type DocumentDecision,
+  type DocumentToCompare,
+} from './compare.ts';
 import type { Enqueuer } from './enqueue.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SeenDocuments } from './seen-documents.ts';
@@ -48,7 +53,8 @@ export async function produce(options: ProduceOptions): Promise<void> {
       deadLetters.push(known.deadLetter);
       if (known.documentId !== null) seen.protect(known.documentId, placeOf(known.deadLetter.origin));
     }
-    if (window.length >= WINDOW_DOCUMENTS || characters >= WINDOW_CHARACTERS || deadLetters.length >= 500) await flush();
+    if (window.length >= WINDOW_DOCUMENTS || characters >= WINDOW_CHARACTERS || deadLetters.length >= 500)
+      await flush();
   }
   await flush();
   await options.enqueuer.flush();

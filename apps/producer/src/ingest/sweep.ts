@@ -41,7 +41,9 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
     }
   } else {
     for await (const page of points.scan({ pipeline, signal })) {
-      const ids = page.filter((point) => options.seen.judge(point.documentId, point.chunkIndex) !== 'current').map(({ id }) => id);
+      const ids = page
+        .filter((point) => options.seen.judge(point.documentId, point.chunkIndex) !== 'current')
+        .map(({ id }) => id);
       if (ids.length > 0) await points.delete(ids, write);
     }
   }
@@ -79,7 +81,12 @@ export async function findSwept({
       documents.add(documentId);
     }
   }
-  return { points: count, vanishedPoints, documents: documents.size, ids: count <= MAX_COLLECTED ? ids : null };
+  return {
+    points: count,
+    vanishedPoints,
+    documents: documents.size,
+    ids: count <= MAX_COLLECTED ? ids : null,
+  };
 }
 
 function guard(found: Swept, total: number, { maxDeleteShare, pipeline }: SweepOptions): EmbedlineError {

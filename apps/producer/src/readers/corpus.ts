@@ -47,7 +47,11 @@ export class Corpus {
     let bytes: number | null = 0;
     for await (const file of findFiles(this.#fileOptions())) {
       files += 1;
-      if (!('refused' in file)) bytes += await stat(file.path).then(({ size }) => size, () => 0);
+      if (!('refused' in file))
+        bytes += await stat(file.path).then(
+          ({ size }) => size,
+          () => 0,
+        );
     }
     if (this.#readsStdin()) {
       files += 1;
@@ -58,7 +62,11 @@ export class Corpus {
 
   async *read(signal?: AbortSignal): AsyncGenerator<ReadItem> {
     for await (const file of findFiles(this.#fileOptions())) {
-      if ('refused' in file) yield this.#note(reject({ file: this.#show(file.path) }, { reason: file.refused, documentId: file.id }), true);
+      if ('refused' in file)
+        yield this.#note(
+          reject({ file: this.#show(file.path) }, { reason: file.refused, documentId: file.id }),
+          true,
+        );
       else yield* this.#readFile(file, signal);
     }
     if (this.#readsStdin()) yield* this.#readStdin(signal);
@@ -67,7 +75,12 @@ export class Corpus {
   async *#readFile(file: SourceFile, signal: AbortSignal | undefined): AsyncGenerator<ReadItem> {
     let bytes = 0;
     const { gzip } = file.format;
-    const blocks = fileBlocks(file.path, { gzip, limits: this.#options.limits, signal, onBytes: (count) => (bytes += count) });
+    const blocks = fileBlocks(file.path, {
+      gzip,
+      limits: this.#options.limits,
+      signal,
+      onBytes: (count) => (bytes += count),
+    });
     for await (const item of this.#guard(this.#parse(blocks, file, this.#show(file.path)), file)) {
       yield item;
       if (bytes > 0) yield { type: 'progress', bytes };
@@ -96,7 +109,11 @@ export class Corpus {
 
   async *#readStdin(signal: AbortSignal | undefined): AsyncGenerator<ReadItem> {
     const format = this.#options.format ?? 'jsonl';
-    const items = parse(stdinBlocks(this.#options.stdin, signal), { format, delimiter: ',', id: 'stdin', shown: '-', sidecar: null }, this.#options);
+    const items = parse(
+      stdinBlocks(this.#options.stdin, signal),
+      { format, delimiter: ',', id: 'stdin', shown: '-', sidecar: null },
+      this.#options,
+    );
     yield* this.#guard(items, { path: '-', id: 'stdin', format: { format, delimiter: ',', gzip: false } });
   }
 
@@ -134,7 +151,11 @@ interface ParseOptions {
   readonly sidecar: string | null;
 }
 
-function parse(blocks: AsyncIterable<Buffer>, source: ParseOptions, options: RecordOptions): AsyncGenerator<ReadItem> {
+function parse(
+  blocks: AsyncIterable<Buffer>,
+  source: ParseOptions,
+  options: RecordOptions,
+): AsyncGenerator<ReadItem> {
   const { format, delimiter, id, shown, sidecar } = source;
   switch (format) {
     case 'jsonl':

@@ -3,7 +3,7 @@ import { messageOf, type Origin } from '@embedline/core';
 import { CsvError, parse, type Info } from 'csv-parse';
 import { decodeUtf8 } from './decode-text.ts';
 import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
-import { documentOf, type Fields } from './record.ts';
+import { documentOf } from './record.ts';
 
 interface ParsedRow {
   readonly record: readonly Buffer[];
@@ -49,7 +49,12 @@ export async function* readCsv(
   }
 }
 
-function readRow(row: readonly Buffer[], header: readonly string[], origin: Origin, options: RecordOptions): ReadItem {
+function readRow(
+  row: readonly Buffer[],
+  header: readonly string[],
+  origin: Origin,
+  options: RecordOptions,
+): ReadItem {
   if (row.length !== header.length) {
     return reject(origin, { reason: `the row has ${row.length} columns, the header ${header.length}` });
   }
@@ -63,7 +68,7 @@ function readRow(row: readonly Buffer[], header: readonly string[], origin: Orig
   } catch (error) {
     return reject(origin, { reason: messageOf(error) });
   }
-  return documentOf(fields as Fields, origin, 'csv', options);
+  return documentOf(fields, origin, 'csv', options);
 }
 
 function plainNumber(value: string): string | number {

@@ -5,7 +5,9 @@ export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new RangeError(`not UTF-8 at byte ${firstInvalidByte(bytes) + 1}: convert it first, e.g. with iconv -t UTF-8`);
+    throw new RangeError(
+      `not UTF-8 at byte ${firstInvalidByte(bytes) + 1}: convert it first, e.g. with iconv -t UTF-8`,
+    );
   }
 }
 

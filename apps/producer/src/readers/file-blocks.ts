@@ -31,7 +31,8 @@ export async function* fileBlocks(path: string, options: BlockOptions): AsyncGen
     if (options.gzip) yield* unpack(raw, options.limits);
     else yield* raw;
     const after = await handle.stat();
-    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw new FileProblem('the file changed while it was read');
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs)
+      throw new FileProblem('the file changed while it was read');
   } finally {
     await handle.close();
   }
@@ -52,9 +53,11 @@ async function openRegular(path: string): Promise<FileHandle> {
 async function* rawBlocks(handle: FileHandle, { signal, onBytes }: BlockOptions): AsyncGenerator<Buffer> {
   for (;;) {
     signal?.throwIfAborted();
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK_BYTES), 0, BLOCK_BYTES).catch((cause: unknown) => {
-      throw new FileProblem(`the file cannot be read (${messageOf(cause)})`, { cause });
-    });
+    const { bytesRead, buffer } = await handle
+      .read(Buffer.allocUnsafe(BLOCK_BYTES), 0, BLOCK_BYTES)
+      .catch((cause: unknown) => {
+        throw new FileProblem(`the file cannot be read (${messageOf(cause)})`, { cause });
+      });
     if (bytesRead === 0) return;
     onBytes(bytesRead);
     yield buffer.subarray(0, bytesRead);
@@ -68,7 +71,8 @@ async function* unpack(blocks: AsyncIterable<Buffer>, { maxGzipRatio }: ReadLimi
   const feeding = (async () => {
     for await (const block of blocks) {
       packed += block.length;
-      if (!gunzip.write(block)) await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
+      if (!gunzip.write(block))
+        await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
       if (gunzip.destroyed) return;
     }
     gunzip.end();

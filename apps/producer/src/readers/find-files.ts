@@ -54,7 +54,12 @@ async function* filesOf(source: string, options: FindOptions): AsyncGenerator<So
 }
 
 async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  const paths = await glob(pattern, { cwd: options.cwd, absolute: true, followSymbolicLinks: false, expandDirectories: false });
+  const paths = await glob(pattern, {
+    cwd: options.cwd,
+    absolute: true,
+    followSymbolicLinks: false,
+    expandDirectories: false,
+  });
   const root = resolve(options.cwd, fixedPrefix(pattern));
   const realRoot = await realpath(root);
   for (const path of paths.sort()) {
@@ -70,9 +75,15 @@ async function* walk(
   below: string,
   options: FindOptions,
 ): AsyncGenerator<SourceFile | RefusedFile> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => error);
+  const entries = await readdir(directory, { withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => error,
+  );
   if (entries instanceof Error) {
-    yield { path: directory, id: below, refused: `the directory cannot be read (${entries.code ?? entries.message})` };
+    yield {
+      path: directory,
+      id: below,
+      refused: `the directory cannot be read (${entries.code ?? entries.message})`,
+    };
     return;
   }
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -88,16 +99,23 @@ async function* walk(
 }
 
 /** A file of a directory or glob: of a known ending, regular, and not leading out of its root. Null: not one of ours. */
-async function check(path: string, id: string, realRoot: string, options: FindOptions): Promise<SourceFile | RefusedFile | null> {
+async function check(
+  path: string,
+  id: string,
+  realRoot: string,
+  options: FindOptions,
+): Promise<SourceFile | RefusedFile | null> {
   const format = formatOf(path);
   if (format === null || (options.format !== undefined && format.format !== options.format)) return null;
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => error);
-  if (found instanceof Error) return { path, id, refused: `the file cannot be read (${found.code ?? found.message})` };
+  if (found instanceof Error)
+    return { path, id, refused: `the file cannot be read (${found.code ?? found.message})` };
   if (found.isFile()) return { path, id, format };
   if (!found.isSymbolicLink()) return { path, id, refused: 'it is not a regular file' };
   const target = await realpath(path).catch(() => null);
   if (target === null) return { path, id, refused: 'it is a link to nothing' };
-  if (!target.startsWith(realRoot + sep)) return { path, id, refused: 'it is a link that leads out of its source' };
+  if (!target.startsWith(realRoot + sep))
+    return { path, id, refused: 'it is a link that leads out of its source' };
   return (await stat(target)).isFile() ? { path: target, id, format } : null;
 }
 
@@ -127,11 +145,19 @@ function toId(path: string): string {
 
 function cannotRead(source: string, error: NodeJS.ErrnoException): EmbedlineError {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-    return new EmbedlineError('SOURCE_NOT_FOUND', `There is no file or directory ${source}. Check the path.`, { cause: error });
+    return new EmbedlineError(
+      'SOURCE_NOT_FOUND',
+      `There is no file or directory ${source}. Check the path.`,
+      { cause: error },
+    );
   }
-  return new EmbedlineError('SOURCE_UNREADABLE', `${source} cannot be read (${error.code ?? error.message}). Check its permissions.`, {
-    cause: error,
-  });
+  return new EmbedlineError(
+    'SOURCE_UNREADABLE',
+    `${source} cannot be read (${error.code ?? error.message}). Check its permissions.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function empty(source: string, format: SourceFormat | undefined): EmbedlineError {

@@ -14,7 +14,9 @@ export async function* readJsonl(
     const origin: Origin = { file, line: line.number };
     if (line.type === 'too-long') {
       const { maxLineBytes } = options.limits;
-      yield reject(origin, { reason: `the line is ${line.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)` });
+      yield reject(origin, {
+        reason: `the line is ${line.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`,
+      });
       continue;
     }
     const item = readLine(line.bytes, origin, options);
@@ -44,5 +46,7 @@ function readLine(bytes: Buffer, origin: Origin, options: RecordOptions): ReadIt
 
 /** The parser quotes the text at length; the excerpt is kept beside it anyway. */
 function parserMessage(error: unknown): string {
-  return messageOf(error).replace(/,? \.{0,3}"[^]*$/, '').slice(0, 200);
+  return messageOf(error)
+    .replace(/,? \.{0,3}"[^]*$/, '')
+    .slice(0, 200);
 }

@@ -81,9 +81,12 @@ export function metadataValue(field: string, value: unknown): MetadataScalar | r
 }
 
 function metadataScalar(field: string, value: unknown): MetadataScalar {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`field ${JSON.stringify(field)} is not a finite number`);
-  if (typeof value === 'string' && !value.isWellFormed()) throw new RangeError(`field ${JSON.stringify(field)} holds half of a surrogate pair`);
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new RangeError(`field ${JSON.stringify(field)} is not a finite number`);
+  if (typeof value === 'string' && !value.isWellFormed())
+    throw new RangeError(`field ${JSON.stringify(field)} holds half of a surrogate pair`);
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return value;
   throw new RangeError(
     `field ${JSON.stringify(field)} is nested; metadata takes texts, numbers, true/false and lists of them (leave it out of --metadata-fields)`,
   );

@@ -8,24 +8,39 @@ const FORBIDDEN_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Makes the document of a record of named fields (JSON, CSV), or says why it is none. */
-export function documentOf(fields: Fields, origin: Origin, format: SourceFormat, options: RecordOptions): ReadItem {
+export function documentOf(
+  fields: Fields,
+  origin: Origin,
+  format: SourceFormat,
+  options: RecordOptions,
+): ReadItem {
   const id = own(fields, options.idField);
   const field = JSON.stringify(options.idField);
-  if (id === undefined || id === null || id === '') return reject(origin, { reason: `no id: field ${field} is missing or empty (--id-field)` });
+  if (id === undefined || id === null || id === '')
+    return reject(origin, { reason: `no id: field ${field} is missing or empty (--id-field)` });
   if (typeof id !== 'string') {
     return reject(origin, {
       reason: `the id in field ${field} is ${describe(id)}, not a text: put it in quotes (numbers lose digits beyond 2^53)`,
     });
   }
-  if (!id.isWellFormed() || id.includes('\0')) return reject(origin, { reason: 'the id holds half of a surrogate pair or a NUL character' });
-  if (Buffer.byteLength(id) > 1024) return reject(origin, { reason: 'the id is longer than 1,024 bytes', excerpt: id });
+  if (!id.isWellFormed() || id.includes('\0'))
+    return reject(origin, { reason: 'the id holds half of a surrogate pair or a NUL character' });
+  if (Buffer.byteLength(id) > 1024)
+    return reject(origin, { reason: 'the id is longer than 1,024 bytes', excerpt: id });
   const text = own(fields, options.textField);
   const problem = textProblem(text, options);
-  if (problem !== null || typeof text !== 'string') return reject(origin, { reason: problem ?? 'no text', documentId: id });
+  if (problem !== null || typeof text !== 'string')
+    return reject(origin, { reason: problem ?? 'no text', documentId: id });
   try {
     const title = own(fields, options.titleField);
     const metadata = metadataOf(fields, options);
-    const document = { id, text, title: typeof title === 'string' && title.trim() !== '' ? title.toWellFormed() : null, metadata, origin };
+    const document = {
+      id,
+      text,
+      title: typeof title === 'string' && title.trim() !== '' ? title.toWellFormed() : null,
+      metadata,
+      origin,
+    };
     return { type: 'document', document, format };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -42,7 +57,9 @@ export function metadataOf(fields: Fields, { metadataFields, limits }: RecordOpt
   }
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   if (bytes > limits.maxMetadataBytes) {
-    throw new RangeError(`the metadata is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed`);
+    throw new RangeError(
+      `the metadata is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed`,
+    );
   }
   return metadata;
 }
@@ -54,7 +71,8 @@ export function textProblem(text: unknown, { textField, limits }: RecordOptions)
   if (typeof text !== 'string') return `the text in field ${field} is ${describe(text)}, not a text`;
   if (text.trim() === '') return 'the text is empty';
   if (!text.isWellFormed()) return 'the text holds half of a surrogate pair';
-  if (Buffer.byteLength(text) > limits.maxDocumentBytes) return `the text is longer than ${limits.maxDocumentBytes} bytes`;
+  if (Buffer.byteLength(text) > limits.maxDocumentBytes)
+    return `the text is longer than ${limits.maxDocumentBytes} bytes`;
   return null;
 }
 
@@ -69,8 +87,10 @@ export function parseMetadataFields(list: string): { name: string; from: string 
     .filter((part) => part !== '')
     .map((part) => {
       const [name = '', from = name] = part.split('=', 2).map((half) => half.trim());
-      if (name === '' || from === '') throw new RangeError(`expected NAME or NAME=FIELD, got ${JSON.stringify(part)}`);
-      if (FORBIDDEN_NAMES.has(name)) throw new RangeError(`${JSON.stringify(name)} cannot be the name of a metadata field`);
+      if (name === '' || from === '')
+        throw new RangeError(`expected NAME or NAME=FIELD, got ${JSON.stringify(part)}`);
+      if (FORBIDDEN_NAMES.has(name))
+        throw new RangeError(`${JSON.stringify(name)} cannot be the name of a metadata field`);
       return { name, from };
     });
 }

@@ -16,7 +16,11 @@ export async function* splitLines(blocks: AsyncIterable<Buffer>, maxLineBytes: n
     const line: Line =
       length > maxLineBytes
         ? { type: 'too-long', number, length }
-        : { type: 'line', number, bytes: clean(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), number) };
+        : {
+            type: 'line',
+            number,
+            bytes: clean(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), number),
+          };
     parts = [];
     length = 0;
     number += 1;

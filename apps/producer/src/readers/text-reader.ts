@@ -42,7 +42,8 @@ async function collect(blocks: AsyncIterable<Buffer>, maxBytes: number): Promise
   let length = 0;
   for await (const block of blocks) {
     length += block.length;
-    if (length > maxBytes) throw new RangeError(`the file is longer than ${maxBytes} bytes (--max-document-bytes)`);
+    if (length > maxBytes)
+      throw new RangeError(`the file is longer than ${maxBytes} bytes (--max-document-bytes)`);
     parts.push(block);
   }
   return Buffer.concat(parts);
@@ -53,7 +54,9 @@ async function readSidecar(sidecar: string | null, options: RecordOptions): Prom
   if (sidecar === null || options.metadataFields.length === 0) return none;
   const bytes = await readFile(sidecar).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
-    throw new RangeError(`its metadata file ${sidecar} cannot be read (${error.code ?? messageOf(error)})`, { cause: error });
+    throw new RangeError(`its metadata file ${sidecar} cannot be read (${error.code ?? messageOf(error)})`, {
+      cause: error,
+    });
   });
   if (bytes === null) return none;
   let value: unknown;

@@ -12,7 +12,17 @@ export function renderHits(query: string, hits: readonly SearchHit[], style: Sty
 }
 
 /** The shape that programs rely on. */
-export function hitJson({ score, id, documentId, chunkIndex, text, metadata, title, start, end }: SearchHit): object {
+export function hitJson({
+  score,
+  id,
+  documentId,
+  chunkIndex,
+  text,
+  metadata,
+  title,
+  start,
+  end,
+}: SearchHit): object {
   return { score, id, documentId, chunkIndex, text, metadata, title, start, end };
 }
 
@@ -25,14 +35,22 @@ function renderHit(hit: SearchHit, rank: number, words: ReadonlySet<string>, sty
   const place = `characters ${hit.start}-${hit.end}, chunk ${hit.chunkIndex}`;
   const head = `${String(rank).padStart(2)}. ${style.green(hit.score.toFixed(3))}  ${style.bold(truncate(safeText(hit.documentId), 60))}${truncate(title, 60)}`;
   const details = style.dim(`    ${metadata === '' ? '' : `${metadata}; `}${place}`);
-  const snippet = snippetLines(hit.text, words, style.columns - 6).map((line) => `    ${emphasise(line, words, style)}`);
+  const snippet = snippetLines(hit.text, words, style.columns - 6).map(
+    (line) => `    ${emphasise(line, words, style)}`,
+  );
   return [head, details, ...snippet].join('\n');
 }
 
 /** Lines of the text from a little before the first word of the query that it holds. */
 function snippetLines(text: string, words: ReadonlySet<string>, width: number): string[] {
-  const all = safeText(text).split(' ').filter((word) => word !== '');
-  const hit = all.findIndex((word) => wordsOf(word).values().some((part) => words.has(part)));
+  const all = safeText(text)
+    .split(' ')
+    .filter((word) => word !== '');
+  const hit = all.findIndex((word) =>
+    wordsOf(word)
+      .values()
+      .some((part) => words.has(part)),
+  );
   const from = hit === -1 ? 0 : Math.max(0, hit - 8);
   const lines: string[] = [];
   let line = from > 0 ? '…' : '';
@@ -56,7 +74,13 @@ function snippetLines(text: string, words: ReadonlySet<string>, width: number): 
 function emphasise(line: string, words: ReadonlySet<string>, style: Style): string {
   return line
     .split(' ')
-    .map((word) => (wordsOf(word).values().some((part) => words.has(part)) ? style.yellow(word) : word))
+    .map((word) =>
+      wordsOf(word)
+        .values()
+        .some((part) => words.has(part))
+        ? style.yellow(word)
+        : word,
+    )
     .join(' ');
 }
 

@@ -3,7 +3,13 @@ import type { RunView } from './run-view.ts';
 import { safeText, truncate } from './safe-text.ts';
 import type { Style } from './style.ts';
 
-const STAGES = { reading: 'reading', embedding: 'embedding', sweeping: 'removing', publishing: 'publishing', ended: 'ended' };
+const STAGES = {
+  reading: 'reading',
+  embedding: 'embedding',
+  sweeping: 'removing',
+  publishing: 'publishing',
+  ended: 'ended',
+};
 
 /**
  * One line for one run: bar, share, chunks, rate, time left, stage.
@@ -13,15 +19,19 @@ export function progressLine(view: RunView, style: Style, minShare = 0): string 
   const { run } = view;
   const share = view.share === null ? null : Math.max(view.share, minShare);
   const percent = share === null ? '  ?%' : `${String(Math.floor(share * 100)).padStart(3)}%`;
-  const total = view.chunksExpected === null ? '?' : `${run.sealed ? '' : '~'}${formatCount(view.chunksExpected)}`;
+  const total =
+    view.chunksExpected === null ? '?' : `${run.sealed ? '' : '~'}${formatCount(view.chunksExpected)}`;
   const parts = [`${formatCount(view.chunksDone)}/${total} chunks`];
   if (run.chunksPerSecond > 0) parts.push(`${formatRate(run.chunksPerSecond)}/s`);
-  if (run.state === 'running') parts.push(view.etaSeconds === null ? 'ETA ?' : `ETA ${formatDuration(view.etaSeconds)}`);
+  if (run.state === 'running')
+    parts.push(view.etaSeconds === null ? 'ETA ?' : `ETA ${formatDuration(view.etaSeconds)}`);
   parts.push(run.state === 'running' ? STAGES[run.stage] : run.state);
   if (run.deadLetters > 0) parts.push(`${formatCount(run.deadLetters)} dead letters`);
   const text = truncate(`${percent}  ${parts.join('  ')}`, style.columns - 32);
   const line = `${style.cyan(bar(share ?? 0, 24))} ${text}`;
-  return view.waitingFor === null ? line : `${line}\n  ${style.yellow(truncate(`waiting for ${safeText(view.waitingFor)}`, style.columns - 4))}`;
+  return view.waitingFor === null
+    ? line
+    : `${line}\n  ${style.yellow(truncate(`waiting for ${safeText(view.waitingFor)}`, style.columns - 4))}`;
 }
 
 function bar(share: number, width: number): string {

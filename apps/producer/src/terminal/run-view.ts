@@ -17,12 +17,21 @@ export interface RunView {
 export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): RunView {
   const { producer } = run;
   const settled = producer.chunksSkipped + producer.chunksPayloadUpdated + producer.chunksReused;
-  const givenUp = run.sealed && run.workers.batchesDone >= producer.batchesTotal ? producer.chunksEnqueued - run.workers.chunksEmbedded : 0;
+  const givenUp =
+    run.sealed && run.workers.batchesDone >= producer.batchesTotal
+      ? producer.chunksEnqueued - run.workers.chunksEmbedded
+      : 0;
   const chunksDone = settled + run.workers.chunksEmbedded + givenUp;
   const chunksExpected = expected(run);
-  const share = run.state === 'done' ? 1 : chunksExpected === null ? null : Math.min(1, chunksDone / Math.max(chunksExpected, 1));
+  const share =
+    run.state === 'done'
+      ? 1
+      : chunksExpected === null
+        ? null
+        : Math.min(1, chunksDone / Math.max(chunksExpected, 1));
   const left = chunksExpected === null ? null : Math.max(0, chunksExpected - chunksDone);
-  const etaSeconds = run.state !== 'running' || left === null || run.chunksPerSecond <= 0 ? null : left / run.chunksPerSecond;
+  const etaSeconds =
+    run.state !== 'running' || left === null || run.chunksPerSecond <= 0 ? null : left / run.chunksPerSecond;
   return { run, chunksDone, chunksExpected, share, etaSeconds, waitingFor: waitingFor(run, workers) };
 }
 

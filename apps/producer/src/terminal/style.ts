@@ -24,7 +24,8 @@ export function styleFor(
   const forbidden = env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '';
   const interactive = stream.isTTY === true && env['TERM'] !== 'dumb';
   const coloured = !forbidden && (forced || interactive);
-  const paint = (colour: Colour) => (text: string) => (coloured ? styleText(colour, text, { validateStream: false }) : text);
+  const paint = (colour: Colour) => (text: string) =>
+    coloured ? styleText(colour, text, { validateStream: false }) : text;
   return {
     columns: Math.max(40, stream.columns ?? 100),
     interactive,

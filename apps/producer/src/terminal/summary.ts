@@ -43,13 +43,21 @@ export function renderSummary(run: RunProgress, style: Style): string {
     count(producer.chunksPayloadUpdated, 'payload updated'),
     `${formatCount(producer.chunksRemoved)} removed`,
   );
-  const rate = workers.chunksEmbedded === 0 ? '' : ` (${formatRate(workers.chunksEmbedded / Math.max(seconds, 0.001))} chunks/s)`;
+  const rate =
+    workers.chunksEmbedded === 0
+      ? ''
+      : ` (${formatRate(workers.chunksEmbedded / Math.max(seconds, 0.001))} chunks/s)`;
   const letters = formatCount(run.deadLetters);
   const rows: [string, string][] = [
     ['documents', `${formatCount(producer.documentsRead)} read${documents === '' ? '' : `: ${documents}`}`],
     ['chunks', `${formatCount(producer.chunksTotal)} in the corpus: ${chunks}`],
     ['tokens', `${formatCount(workers.tokensEmbedded)} embedded`],
-    ['dead letters', run.deadLetters === 0 ? letters : style.yellow(`${letters} (embedline failed list --run ${spec.runId})`)],
+    [
+      'dead letters',
+      run.deadLetters === 0
+        ? letters
+        : style.yellow(`${letters} (embedline failed list --run ${spec.runId})`),
+    ],
     ['time', `${formatDuration(seconds)}${rate}`],
   ];
   const state = run.state === 'done' ? style.green('done') : style.red(run.state);

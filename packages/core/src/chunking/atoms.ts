@@ -1,5 +1,6 @@
 import { isHeadingUnderline, listOrTableStart, parseHeading } from './markdown.ts';
 import { sentenceEnds } from './sentences.ts';
+import { isSpace } from './white-space.ts';
 
 export type TextFormat = 'plain' | 'markdown';
 
@@ -84,7 +85,10 @@ export function findAtoms(text: string, format: TextFormat): Atom[] {
     else if (markdown && paragraph.length === 1 && only !== undefined && isHeadingUnderline(content)) {
       paragraph = [];
       const level = content.includes('=') ? 1 : 2;
-      pushHeading(level, text.slice(only.start, only.end).trim().slice(0, 200), { start: only.start, end: line.end });
+      pushHeading(level, text.slice(only.start, only.end).trim().slice(0, 200), {
+        start: only.start,
+        end: line.end,
+      });
     } else paragraph.push(line);
   }
   endParagraph();
@@ -119,7 +123,7 @@ function pushParagraph(
 }
 
 function* lines(text: string): Generator<Line> {
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const newline = text.indexOf('\n', start);
     const end = newline === -1 ? text.length : newline;
     yield { start, end };
@@ -131,10 +135,4 @@ function trim(text: string, start: number, end: number): { start: number; end: n
   while (start < end && isSpace(text.charCodeAt(start))) start += 1;
   while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
   return { start, end };
-}
-
-/** White space as String.prototype.trim understands it. */
-export function isSpace(code: number): boolean {
-  if (code === 32 || (code >= 9 && code <= 13)) return true;
-  return code >= 0xa0 && /\s/.test(String.fromCharCode(code));
 }

@@ -38,7 +38,8 @@ function nextCut(
     if (atom === undefined) break;
     if (position > first && atom.cutBefore !== CUT.never) {
       fallback = position;
-      if (filled >= budget * MIN_FILL && (best === -1 || isBetter(text, atoms, position, best))) best = position;
+      if (filled >= budget * MIN_FILL && (best === -1 || isBetter(text, atoms, position, best)))
+        best = position;
     }
     filled += atom.tokens;
     if (filled > budget) return best === -1 ? fallback : best;

@@ -69,7 +69,13 @@ function fitPiece(
 }
 
 /** Texts that cannot fit are not counted to their end: no tokenizer makes less than one token of 200 characters of prose. */
-function countWithin(text: string, start: number, end: number, budget: number, counter: TokenCounter): number {
+function countWithin(
+  text: string,
+  start: number,
+  end: number,
+  budget: number,
+  counter: TokenCounter,
+): number {
   if (end - start > budget * 200) return Infinity;
   return counter.count(text.slice(start, end));
 }

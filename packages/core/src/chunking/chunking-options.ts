@@ -24,12 +24,18 @@ export function parseChunkingOptions(
   const maxTokens = z
     .int()
     .min(MIN_CHUNK_TOKENS, `expected at least ${MIN_CHUNK_TOKENS} tokens a chunk`)
-    .max(modelMaxTokens, `the model takes at most ${modelMaxTokens} tokens; what is beyond would be cut off unseen`)
+    .max(
+      modelMaxTokens,
+      `the model takes at most ${modelMaxTokens} tokens; what is beyond would be cut off unseen`,
+    )
     .parse(options.maxTokens ?? modelMaxTokens);
   const overlapTokens = z
     .int()
     .min(0)
-    .max(Math.floor(maxTokens / 2), `expected an overlap of at most half a chunk (${Math.floor(maxTokens / 2)} tokens)`)
+    .max(
+      Math.floor(maxTokens / 2),
+      `expected an overlap of at most half a chunk (${Math.floor(maxTokens / 2)} tokens)`,
+    )
     .parse(options.overlapTokens ?? 0);
   return Object.freeze({ maxTokens, overlapTokens });
 }

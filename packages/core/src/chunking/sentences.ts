@@ -1,9 +1,9 @@
-import { isSpace } from './atoms.ts';
+import { isSpace } from './white-space.ts';
 
-const TERMINATORS = new Set([...'.!?…。！？｡।؟۔']);
+const TERMINATORS = new Set('.!?…。！？｡।؟۔');
 /** These end a sentence without white space after them. */
-const WIDE_TERMINATORS = new Set([...'。！？｡']);
-const CLOSERS = new Set([...'"\'”’)]}»」』）】']);
+const WIDE_TERMINATORS = new Set('。！？｡');
+const CLOSERS = new Set('"\'”’)]}»」』）】');
 
 /**
  * Offsets just behind the ends of sentences within [start, end). A hand-written linear scan, so that no text can make

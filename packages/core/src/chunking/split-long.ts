@@ -1,4 +1,4 @@
-import { isSpace } from './atoms.ts';
+import { isSpace } from './white-space.ts';
 import { hashText } from './hash-text.ts';
 
 /** A piece of an atom that was too long; `torn` when it begins or ends within a word. */
@@ -28,7 +28,7 @@ export function splitLong(text: string, start: number, end: number): Piece[] {
     if (words > 0) pieces.push({ start: groupStart, end: groupEnd, torn: false });
     words = 0;
   };
-  for (let position = start; position < end; ) {
+  for (let position = start; position < end;) {
     while (position < end && isSpace(text.charCodeAt(position))) position += 1;
     const wordStart = position;
     while (position < end && !isSpace(text.charCodeAt(position))) position += 1;
@@ -51,7 +51,7 @@ export function splitLong(text: string, start: number, end: number): Piece[] {
 /** Cuts a run without white space into pieces of bounded length. */
 export function tear(text: string, start: number, end: number, length = TORN_LENGTH): Piece[] {
   const pieces: Piece[] = [];
-  for (let position = start; position < end; ) {
+  for (let position = start; position < end;) {
     let next = Math.min(position + length, end);
     if (next < end && isLowSurrogate(text.charCodeAt(next)) && next - position > 1) next -= 1;
     if (next < end && next === position + 1 && isLowSurrogate(text.charCodeAt(next))) next += 1;

@@ -14,17 +14,23 @@ export class InferenceChild {
   #alive = true;
 
   constructor(settings: InferenceSettings) {
-    this.#process = fork(fileURLToPath(new URL('./inference-process.ts', import.meta.url)), [JSON.stringify(settings)], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      execArgv: [],
-    });
+    this.#process = fork(
+      fileURLToPath(new URL('./inference-process.ts', import.meta.url)),
+      [JSON.stringify(settings)],
+      {
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+        execArgv: [],
+      },
+    );
     const ready = Promise.withResolvers<{ batchInvariant: boolean }>();
     this.ready = ready.promise;
     this.ready.catch(() => undefined);
     this.#process.on('message', (message) => this.#receive(message as InferenceResponse, ready));
     this.#process.on('error', () => this.#die('it could not be started', ready.reject));
-    this.#process.on('exit', (code, signal) => this.#die(`it ended with ${signal ?? `code ${String(code)}`}`, ready.reject));
+    this.#process.on('exit', (code, signal) =>
+      this.#die(`it ended with ${signal ?? `code ${String(code)}`}`, ready.reject),
+    );
   }
 
   get alive(): boolean {
@@ -71,7 +77,10 @@ export class InferenceChild {
         return ready.resolve({ batchInvariant: message.batchInvariant });
       case 'unusable':
         ready.reject(
-          new EmbedlineError('MODEL_INVALID', `The model cannot be loaded: ${message.message}. Fetch its files again.`),
+          new EmbedlineError(
+            'MODEL_INVALID',
+            `The model cannot be loaded: ${message.message}. Fetch its files again.`,
+          ),
         );
         this.#process.kill('SIGKILL');
         return;
@@ -104,7 +113,10 @@ export class InferenceChild {
 /** An inference process is gone, and with it the answers it owed. */
 export class ChildDied extends EmbedlineError {
   constructor(how: string) {
-    super('EMBEDDING_FAILED', `An inference process died: ${how}. Too little memory is the usual cause (each takes up to 400 MB).`);
+    super(
+      'EMBEDDING_FAILED',
+      `An inference process died: ${how}. Too little memory is the usual cause (each takes up to 400 MB).`,
+    );
     this.name = 'ChildDied';
   }
 }

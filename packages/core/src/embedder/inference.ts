@@ -41,7 +41,9 @@ export async function createInference(settings: InferenceSettings): Promise<Infe
       for (const { positions } of planMicroBatches(tokens, maxBatchTokens)) {
         if (isCancelled()) return null;
         const results = await run(positions.map((position) => encoded[position] ?? []));
-        positions.forEach((position, index) => vectors.set(results[index] ?? [], position * settings.dimensions));
+        positions.forEach((position, index) =>
+          vectors.set(results[index] ?? [], position * settings.dimensions),
+        );
       }
       return { vectors, tokens };
     },
@@ -62,7 +64,9 @@ async function runBatch(
   const outputs = await session.run(feeds);
   const hidden = outputs['last_hidden_state'] ?? outputs[session.outputNames[0] ?? ''];
   if (hidden === undefined || !(hidden.data instanceof Float32Array) || hidden.dims.at(-1) !== dimensions) {
-    throw new Error(`the model's output is ${hidden?.type ?? 'missing'} ${String(hidden?.dims)}, not float32 [..., ${dimensions}]`);
+    throw new Error(
+      `the model's output is ${hidden?.type ?? 'missing'} ${String(hidden?.dims)}, not float32 [..., ${dimensions}]`,
+    );
   }
   const values = hidden.data;
   const perText = length * dimensions;
@@ -86,12 +90,21 @@ async function isBatchInvariant(
   run: (batch: readonly (readonly number[])[]) => Promise<Float32Array[]>,
 ): Promise<boolean> {
   const inner = ids.slice(1, -1);
-  const variants = [ids, [...ids.slice(0, 1), ...inner.toReversed(), ...ids.slice(-1)], ids.map(() => ids[1] ?? 0)];
+  const variants = [
+    ids,
+    [...ids.slice(0, 1), ...inner.toReversed(), ...ids.slice(-1)],
+    ids.map(() => ids[1] ?? 0),
+  ];
   const together = await run(variants);
   for (const [index, variant] of variants.entries()) {
     const [alone] = await run([variant]);
     const other = together[index];
-    if (alone === undefined || other === undefined || alone.some((value, position) => value !== other[position])) return false;
+    if (
+      alone === undefined ||
+      other === undefined ||
+      alone.some((value, position) => value !== other[position])
+    )
+      return false;
   }
   return true;
 }

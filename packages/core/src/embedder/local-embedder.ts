@@ -82,7 +82,9 @@ export class LocalEmbedder implements Embedder {
     const answer = await this.#embedDistinct(distinct, signal);
     const { dimensions } = this.model;
     const positions = new Map(distinct.map((text, position) => [text, position]));
-    const vectors = distinct.map((_, index) => answer.vectors.subarray(index * dimensions, (index + 1) * dimensions));
+    const vectors = distinct.map((_, index) =>
+      answer.vectors.subarray(index * dimensions, (index + 1) * dimensions),
+    );
     for (const vector of vectors) assertUnitVector(vector, this.model);
     const each = texts.map((text) => positions.get(text) ?? 0);
     return {

@@ -82,11 +82,22 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
 
 /** True when two specifications give every text the same vector. */
 export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
-  const keys = ['hash', 'dtype', 'pooling', 'dimensions', 'maxTokens', 'passagePrefix', 'queryPrefix'] as const;
+  const keys = [
+    'hash',
+    'dtype',
+    'pooling',
+    'dimensions',
+    'maxTokens',
+    'passagePrefix',
+    'queryPrefix',
+  ] as const;
   return keys.every((key) => a[key] === b[key]);
 }
 
-const configSchema = z.object({ hidden_size: z.int().positive(), max_position_embeddings: z.int().positive().default(512) });
+const configSchema = z.object({
+  hidden_size: z.int().positive(),
+  max_position_embeddings: z.int().positive().default(512),
+});
 const poolingSchema = z.object({
   word_embedding_dimension: z.int().positive().optional(),
   pooling_mode_cls_token: z.boolean().optional(),
@@ -94,7 +105,9 @@ const poolingSchema = z.object({
 const limitsSchema = z.object({ max_seq_length: z.int().positive().optional() });
 const promptsSchema = z.object({ prompts: z.record(z.string(), z.string()).optional() });
 
-async function locate(options: ResolveModelOptions): Promise<{ id: string; directory: string; modelsDirectory: string }> {
+async function locate(
+  options: ResolveModelOptions,
+): Promise<{ id: string; directory: string; modelsDirectory: string }> {
   const { id, modelsDirectory } = options;
   if (isAbsolute(id) || id.startsWith('.')) {
     const directory = resolve(id);
@@ -103,7 +116,8 @@ async function locate(options: ResolveModelOptions): Promise<{ id: string; direc
     }
     throw notFound(options, `the folder ${directory} has no config.json`);
   }
-  if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id)) throw notFound(options, 'that is not a model id');
+  if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id))
+    throw notFound(options, 'that is not a model id');
   const directory = join(modelsDirectory, id);
   if (await isFile(join(directory, 'config.json'))) return { id, directory, modelsDirectory };
   if (options.allowRemote !== true) throw notFound(options, `${directory} is not there`);
@@ -122,7 +136,8 @@ async function chooseWeights(directory: string, options: ResolveModelOptions) {
     const weightsFile = join(directory, WEIGHTS_FILES[name] ?? '');
     if (await isFile(weightsFile)) return { dtype: name, weightsFile };
   }
-  const wanted = dtype === undefined ? 'onnx/model_quantized.onnx or onnx/model.onnx' : (WEIGHTS_FILES[dtype] ?? dtype);
+  const wanted =
+    dtype === undefined ? 'onnx/model_quantized.onnx or onnx/model.onnx' : (WEIGHTS_FILES[dtype] ?? dtype);
   throw notFound(options, `${directory} has no ${wanted}`);
 }
 
@@ -154,7 +169,10 @@ async function sha256(file: string): Promise<string> {
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return stat(path).then((found) => found.isFile(), () => false);
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 async function readOptionalJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
@@ -165,8 +183,12 @@ async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   try {
     return schema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
-    throw new EmbedlineError('MODEL_INVALID', `${file} is not what a sentence-transformers model has there. Fetch the model again.`, {
-      cause,
-    });
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `${file} is not what a sentence-transformers model has there. Fetch the model again.`,
+      {
+        cause,
+      },
+    );
   }
 }

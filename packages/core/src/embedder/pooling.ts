@@ -13,7 +13,8 @@ export function poolAndNormalize(
   const tokens = pooling === 'cls' ? 1 : hidden.length / dimensions;
   const sum = new Float64Array(dimensions);
   for (let token = 0, offset = 0; token < tokens; token += 1) {
-    for (let index = 0; index < dimensions; index += 1, offset += 1) sum[index] = (sum[index] ?? 0) + (hidden[offset] ?? 0);
+    for (let index = 0; index < dimensions; index += 1, offset += 1)
+      sum[index] = (sum[index] ?? 0) + (hidden[offset] ?? 0);
   }
   let squares = 0;
   for (const value of sum) squares += value * value;

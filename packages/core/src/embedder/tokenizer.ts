@@ -41,7 +41,8 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
 }
 
 async function readTokenizer(directory: string): Promise<{ tokenizer: Tokenizer; splitsWords: boolean }> {
-  const read = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(directory, name), 'utf8'));
+  const read = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(directory, name), 'utf8'));
   try {
     const definition = definitionSchema.parse(await read('tokenizer.json'));
     const config = z.looseObject({}).parse(await read('tokenizer_config.json'));

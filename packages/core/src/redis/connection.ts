@@ -30,13 +30,16 @@ export function connectRedis({ url, role, name, onError }: ConnectRedisOptions):
     socketTimeout: SOCKET_TIMEOUT_MS,
     keepAlive: 10_000,
     maxRetriesPerRequest: role === 'worker' ? null : role === 'producer' ? 20 : 0,
-    retryStrategy: (attempt) => (role === 'probe' ? null : Math.min(100 * 2 ** attempt, 4_000) * (0.5 + Math.random() / 2)),
+    retryStrategy: (attempt) =>
+      role === 'probe' ? null : Math.min(100 * 2 ** attempt, 4_000) * (0.5 + Math.random() / 2),
     // 2: reconnect and send the command again. A replica after a failover otherwise answers READONLY in a hot loop.
     reconnectOnError: (error) => (/^(READONLY|MASTERDOWN|LOADING)/.test(error.message) ? 2 : false),
   });
   const reportedAtMs = new Map<string, number>();
   redis.on('error', (error: Error) => {
-    const message = redactSecrets(error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message);
+    const message = redactSecrets(
+      error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message,
+    );
     if (Date.now() - (reportedAtMs.get(message) ?? -Infinity) < REPORT_EVERY_MS) return;
     reportedAtMs.set(message, Date.now());
     onError?.(`Redis at ${redactUrl(url)}: ${message}`);

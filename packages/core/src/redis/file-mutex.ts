@@ -6,7 +6,11 @@ import { DatabaseSync } from 'node:sqlite';
  * of when its holder dies, however it dies.
  * @param file an SQLite file kept for this purpose alone
  */
-export async function withFileMutex<T>(file: string, section: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function withFileMutex<T>(
+  file: string,
+  section: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const database = new DatabaseSync(file, { timeout: 0 });
   try {
     for (;;) {

@@ -48,7 +48,13 @@ async function findBinary(): Promise<string | null> {
   for (const name of ['redis-server', 'valkey-server']) {
     for (const directory of directories) {
       const path = join(directory, name);
-      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+      if (
+        await access(path, constants.X_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return path;
     }
   }
   return null;
@@ -68,7 +74,9 @@ async function canInstall(): Promise<boolean> {
 }
 
 async function install({ announce, signal }: LocateOptions): Promise<void> {
-  announce('No Redis is here: installing redis-server with apt-get (EMBEDLINE_NO_INSTALL=1 forbids this) ...');
+  announce(
+    'No Redis is here: installing redis-server with apt-get (EMBEDLINE_NO_INSTALL=1 forbids this) ...',
+  );
   const options = {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     maxBuffer: 64 * 1024 * 1024,

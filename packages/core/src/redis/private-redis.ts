@@ -48,7 +48,11 @@ export async function acquireRedis(options: AcquireRedisOptions): Promise<RedisL
   return withFileMutex(mutex, () => joinOrStart(options, directory, mutex), options.signal);
 }
 
-async function joinOrStart(options: AcquireRedisOptions, directory: string, mutex: string): Promise<RedisLease> {
+async function joinOrStart(
+  options: AcquireRedisOptions,
+  directory: string,
+  mutex: string,
+): Promise<RedisLease> {
   const running = await findRunning(directory);
   if (running !== null) return lease(running, 'joined', mutex);
   const source = await locateServer(options);
@@ -68,7 +72,11 @@ async function findRunning(directory: string): Promise<ServerAddress | null> {
   );
 }
 
-async function lease(address: ServerAddress, origin: 'started' | 'joined', mutex: string): Promise<RedisLease> {
+async function lease(
+  address: ServerAddress,
+  origin: 'started' | 'joined',
+  mutex: string,
+): Promise<RedisLease> {
   const url = serverUrl(address);
   const presence = connectRedis({ url, role: 'producer', name: LEASE_NAME });
   await presence.ping();

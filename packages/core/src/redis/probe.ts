@@ -79,7 +79,10 @@ export async function checkRedis(redis: Redis): Promise<string[]> {
 function assertVersion(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > MIN_VERSION[0] || (major === MIN_VERSION[0] && minor >= MIN_VERSION[1])) return;
-  throw new EmbedlineError('REDIS_UNSUITABLE', `This Redis is version ${version}; embedline needs 6.2 or later.`);
+  throw new EmbedlineError(
+    'REDIS_UNSUITABLE',
+    `This Redis is version ${version}; embedline needs 6.2 or later.`,
+  );
 }
 
 async function clockWarnings(redis: Redis): Promise<string[]> {

@@ -28,7 +28,11 @@ export function serverUrl({ port, password }: ServerAddress): string {
  * detached from the terminal's process group, so that Ctrl-C reaches its users and not the server.
  * @throws EmbedlineError REDIS_UNREACHABLE with the end of the server's log when it does not come up
  */
-export async function startServer(source: ServerSource, directory: string, signal?: AbortSignal): Promise<ServerAddress> {
+export async function startServer(
+  source: ServerSource,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<ServerAddress> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const address = { port: await freePort(), password: randomBytes(24).toString('hex') };
   const inDocker = source.kind === 'docker';
@@ -80,7 +84,8 @@ async function freePort(): Promise<number> {
   });
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('A TCP server without a port. This is a bug in Node.');
+  if (address === null || typeof address === 'string')
+    throw new Error('A TCP server without a port. This is a bug in Node.');
   return address.port;
 }
 

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError } from '../errors.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
@@ -152,7 +152,13 @@ export class RunLedger {
 
   #allKeys(runId: string): string[] {
     const keys = this.#keys;
-    return [keys.run(runId), keys.done(runId), keys.deadLetters(runId), keys.byWorker(runId), keys.rate(runId)];
+    return [
+      keys.run(runId),
+      keys.done(runId),
+      keys.deadLetters(runId),
+      keys.byWorker(runId),
+      keys.rate(runId),
+    ];
   }
 
   async #update(runId: string, ...fields: (string | number)[]): Promise<void> {

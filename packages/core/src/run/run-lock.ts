@@ -51,7 +51,7 @@ export async function acquireRunLock(options: RunLockOptions): Promise<RunLock> 
   const key = runKeys(options.prefix).lock(scope);
   const value = JSON.stringify({ ...options.owner, sinceMs: Date.now() });
   let replace = '';
-  for (let waiting = false; ; ) {
+  for (let waiting = false; ;) {
     const holder = String(await runScript(redis, ACQUIRE_LOCK, [key], [value, ttlMs, replace]));
     if (holder === '') return hold(redis, key, value, ttlMs, scope);
     const owner = ownerSchema.safeParse(JSON.parse(holder));
@@ -109,7 +109,10 @@ function hold(redis: Redis, key: string, value: string, ttlMs: number, scope: st
   const lose = () => {
     clearInterval(timer);
     controller.abort(
-      new EmbedlineError('RUN_SUPERSEDED', `The lock on ${scope} was lost: another run may have taken over. Ingest again.`),
+      new EmbedlineError(
+        'RUN_SUPERSEDED',
+        `The lock on ${scope} was lost: another run may have taken over. Ingest again.`,
+      ),
     );
   };
   const renew = async () => {

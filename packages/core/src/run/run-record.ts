@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { NO_PRODUCER_COUNTS, type ProducerCounts, type RunProgress, type RunSpec, type RunStage, type RunState } from './run.ts';
+import {
+  NO_PRODUCER_COUNTS,
+  type ProducerCounts,
+  type RunProgress,
+  type RunSpec,
+  type RunStage,
+  type RunState,
+} from './run.ts';
 
 const name = z.string().min(1).max(200);
 
@@ -39,7 +46,9 @@ export function decodeRun(raw: RawRun): RunProgress {
   const { spec, record } = raw;
   const number = (field: string) => Number(record[field] ?? 0);
   const names = Object.keys(NO_PRODUCER_COUNTS) as (keyof ProducerCounts)[];
-  const producer = Object.fromEntries(names.map((field) => [field, number(field)])) as unknown as ProducerCounts;
+  const producer = Object.fromEntries(
+    names.map((field) => [field, number(field)]),
+  ) as unknown as ProducerCounts;
   const endedAtMs = record['endedAtMs'] === undefined ? null : number('endedAtMs');
   return {
     spec,

@@ -95,5 +95,9 @@ export interface RunProgress {
   readonly message: string | null;
   /** Chunks embedded per second over the last minute of work, by the clock of Redis. */
   readonly chunksPerSecond: number;
-  readonly byWorker: readonly { readonly workerId: string; readonly batches: number; readonly chunks: number }[];
+  readonly byWorker: readonly {
+    readonly workerId: string;
+    readonly batches: number;
+    readonly chunks: number;
+  }[];
 }

@@ -7,7 +7,10 @@ export interface OpenVectorStoreOptions {
 }
 
 /** Qdrant when QDRANT_URL is set, else SQLite files in EMBEDLINE_HOME. Adapters are imported on first use. */
-export async function openVectorStore(config: Config, options: OpenVectorStoreOptions = {}): Promise<VectorStore> {
+export async function openVectorStore(
+  config: Config,
+  options: OpenVectorStoreOptions = {},
+): Promise<VectorStore> {
   if (config.qdrantUrl !== null) {
     const { openQdrantStore } = await import('./qdrant/qdrant-store.ts');
     const key = config.qdrantApiKey === null ? {} : { apiKey: config.qdrantApiKey };

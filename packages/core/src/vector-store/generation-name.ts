@@ -1,7 +1,8 @@
 import { EmbedlineError } from '../errors.ts';
 
 const COLLECTION_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
-const GENERATION_NAME = /^(?<collection>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})--g(?<number>[1-9][0-9]{0,8})-[0-9a-f]{8}$/;
+const GENERATION_NAME =
+  /^(?<collection>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})--g(?<number>[1-9][0-9]{0,8})-[0-9a-f]{8}$/;
 
 /** @throws EmbedlineError USAGE when the name cannot be a public collection name in every store */
 export function assertCollectionName(name: string): void {

@@ -116,7 +116,11 @@ export interface VectorStore {
   /** Every generation of one collection, or of all, oldest first. Touches nothing that embedline did not make. */
   generations(collection?: string, options?: ReadOptions): Promise<readonly Generation[]>;
   /** Makes the next generation, with its indexes and identity, not yet live. @throws COLLECTION_INCOMPATIBLE when the public name is taken by something that is not embedline's */
-  createGeneration(collection: string, manifest: GenerationManifest, options?: ReadOptions): Promise<Generation>;
+  createGeneration(
+    collection: string,
+    manifest: GenerationManifest,
+    options?: ReadOptions,
+  ): Promise<Generation>;
   /** Notes in the manifest which fingerprint a pipeline of this generation has. */
   recordPipeline(generation: Generation, pipeline: string, fingerprint: string): Promise<void>;
   /** Moves the public name to this generation in one step; readers see the old or the new, never neither. */
@@ -124,6 +128,9 @@ export interface VectorStore {
   /** Removes a generation and its points, and the public name if it pointed here. Absent is fine. */
   dropGeneration(generation: Generation, options?: ReadOptions): Promise<void>;
   /** Opens the points of a generation. @throws STORE_MISMATCH when the identity found there is another, COLLECTION_NOT_FOUND when it is not there */
-  open(generation: Pick<Generation, 'collection' | 'name' | 'identity'>, options?: ReadOptions): Promise<GenerationPoints>;
+  open(
+    generation: Pick<Generation, 'collection' | 'name' | 'identity'>,
+    options?: ReadOptions,
+  ): Promise<GenerationPoints>;
   close(): Promise<void>;
 }

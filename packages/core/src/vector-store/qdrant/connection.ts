@@ -60,7 +60,8 @@ export class QdrantConnection {
     request: (client: QdrantClient) => Promise<T>,
     { signal, attempts }: { readonly signal?: AbortSignal | undefined; readonly attempts?: number } = {},
   ): Promise<T> {
-    if (this.#closed) throw new EmbedlineError('CLOSED', `The connection to Qdrant at ${this.location} was closed.`);
+    if (this.#closed)
+      throw new EmbedlineError('CLOSED', `The connection to Qdrant at ${this.location} was closed.`);
     try {
       return await withRetries(() => request(this.#client), {
         attempts: attempts ?? this.#options.attempts,
@@ -77,12 +78,16 @@ export class QdrantConnection {
   /** A write counts only when the server says that it is applied (hazards Q1, Q3). */
   async write(
     operation: string,
-    request: (client: QdrantClient) => Promise<{ readonly status: string } | readonly { readonly status: string }[]>,
+    request: (
+      client: QdrantClient,
+    ) => Promise<{ readonly status: string } | readonly { readonly status: string }[]>,
     signal?: AbortSignal,
   ): Promise<void> {
     const applied = async (client: QdrantClient) => {
       const answer = await request(client);
-      const statuses = Array.isArray(answer) ? answer.map(({ status }) => status) : [(answer as { status: string }).status];
+      const statuses = Array.isArray(answer)
+        ? answer.map(({ status }) => status)
+        : [(answer as { status: string }).status];
       const other = statuses.find((status) => status !== 'completed');
       // 408 is what the server answers where it does not put it into the body: retried in the same way.
       if (other !== undefined) throw Object.assign(new Error(`the write is only ${other}`), { status: 408 });
@@ -92,14 +97,23 @@ export class QdrantConnection {
 
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */
   async assertServer(signal?: AbortSignal): Promise<void> {
-    const { data } = await this.call('the version check', (client) => client.api().root({}), { signal, attempts: 2 });
+    const { data } = await this.call('the version check', (client) => client.api().root({}), {
+      signal,
+      attempts: 2,
+    });
     const version: unknown = (data as { version?: unknown } | null)?.version;
     if (typeof version !== 'string') {
-      throw new EmbedlineError('STORE_UNREACHABLE', `What answered at ${this.location} is not Qdrant. Check QDRANT_URL.`);
+      throw new EmbedlineError(
+        'STORE_UNREACHABLE',
+        `What answered at ${this.location} is not Qdrant. Check QDRANT_URL.`,
+      );
     }
     const [major = 0, minor = 0] = version.split('.').map(Number);
     if (major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1])) {
-      throw new EmbedlineError('STORE_UNSUITABLE', `Qdrant at ${this.location} is version ${version}; embedline needs 1.16 or later.`);
+      throw new EmbedlineError(
+        'STORE_UNSUITABLE',
+        `Qdrant at ${this.location} is version ${version}; embedline needs 1.16 or later.`,
+      );
     }
     // The root answers without a key; this does not.
     await this.call('the access check', (client) => client.getCollections(), { signal, attempts: 2 });
@@ -118,11 +132,17 @@ function parseUrl(url: string): { host: string; port: number; https: boolean; pr
   const authority = /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '';
   const explicit = /:(\d+)$/.exec(authority)?.[1];
   const prefix = parsed.pathname.replace(/\/+$/, '');
-  return { host: parsed.hostname, port: explicit === undefined ? DEFAULT_PORT : Number(explicit), https, prefix };
+  return {
+    host: parsed.hostname,
+    port: explicit === undefined ? DEFAULT_PORT : Number(explicit),
+    https,
+    prefix,
+  };
 }
 
 /** The client warns of an unencrypted key on the console; we have our own way to say it. */
 function silently<T>(create: () => T): T {
+  /* oxlint-disable no-console -- the client has no other switch */
   const { warn } = console;
   console.warn = () => undefined;
   try {

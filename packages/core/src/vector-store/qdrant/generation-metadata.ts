@@ -27,11 +27,19 @@ const mainSchema = z.object({
 
 export type CollectionMetadata = Record<string, unknown>;
 
-export function toMetadata(generation: Omit<Generation, 'live' | 'name'>, complete: boolean): CollectionMetadata {
+export function toMetadata(
+  generation: Omit<Generation, 'live' | 'name'>,
+  complete: boolean,
+): CollectionMetadata {
   const { identity, collection, number, manifest } = generation;
   const { schemaVersion, createdAt, model } = manifest;
-  const pipelines = Object.entries(manifest.pipelines).map(([pipeline, fingerprint]) => pipelineMetadata(pipeline, fingerprint));
-  return Object.assign({ [MAIN_KEY]: { identity, collection, number, complete, schemaVersion, createdAt, model } }, ...pipelines) as CollectionMetadata;
+  const pipelines = Object.entries(manifest.pipelines).map(([pipeline, fingerprint]) =>
+    pipelineMetadata(pipeline, fingerprint),
+  );
+  return Object.assign(
+    { [MAIN_KEY]: { identity, collection, number, complete, schemaVersion, createdAt, model } },
+    ...pipelines,
+  ) as CollectionMetadata;
 }
 
 export function pipelineMetadata(pipeline: string, fingerprint: string): CollectionMetadata {
@@ -39,7 +47,9 @@ export function pipelineMetadata(pipeline: string, fingerprint: string): Collect
 }
 
 /** What a collection's metadata says, or null when it is not one of embedline's. */
-export function fromMetadata(metadata: unknown): (Omit<Generation, 'live' | 'name'> & { readonly complete: boolean }) | null {
+export function fromMetadata(
+  metadata: unknown,
+): (Omit<Generation, 'live' | 'name'> & { readonly complete: boolean }) | null {
   const record = z.record(z.string(), z.unknown()).safeParse(metadata);
   if (!record.success) return null;
   const main = mainSchema.safeParse(record.data[MAIN_KEY]);

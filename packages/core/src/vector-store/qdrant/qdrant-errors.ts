@@ -20,16 +20,22 @@ export function failureOf(error: unknown): CallFailure {
   const { status, data } = error as { status?: unknown; data?: unknown };
   if (typeof status === 'number') {
     const own = (data as { status?: { error?: unknown } } | null)?.status?.error;
-    const reason = typeof own === 'string' ? own : typeof data === 'string' ? data.slice(0, 200) : messageOf(error);
+    const reason =
+      typeof own === 'string' ? own : typeof data === 'string' ? data.slice(0, 200) : messageOf(error);
     return { status, reason, foreign: typeof data === 'string' && /^\s*</.test(data) };
   }
   // "Result came uninitialized": a body of status 200 that is not Qdrant's.
-  if (error instanceof Error && error.message === 'Result came uninitialized') return { status: 200, reason: 'no result', foreign: true };
+  if (error instanceof Error && error.message === 'Result came uninitialized')
+    return { status: 200, reason: 'no result', foreign: true };
   if (error instanceof Error && error.constructor.name === 'QdrantClientResourceExhaustedError') {
     return { status: 429, reason: error.message, foreign: false };
   }
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  return { status: null, reason: cause?.code ?? cause?.message ?? messageOf(error), foreign: error instanceof SyntaxError };
+  return {
+    status: null,
+    reason: cause?.code ?? cause?.message ?? messageOf(error),
+    foreign: error instanceof SyntaxError,
+  };
 }
 
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -47,7 +53,11 @@ export function isBrokenConnection({ status, reason }: CallFailure): boolean {
 }
 
 /** The one place where Qdrant's answers become our errors. */
-export function toEmbedlineError(error: unknown, operation: string, { location }: ServerName): EmbedlineError {
+export function toEmbedlineError(
+  error: unknown,
+  operation: string,
+  { location }: ServerName,
+): EmbedlineError {
   if (error instanceof EmbedlineError) return error;
   const failure = failureOf(error);
   const { status, reason } = failure;
@@ -55,16 +65,29 @@ export function toEmbedlineError(error: unknown, operation: string, { location }
   const where = `Qdrant at ${location}`;
   if (failure.foreign) {
     const text = `What answered at ${location} is not Qdrant (${operation}). Check QDRANT_URL, and what stands in front of it.`;
-    return new EmbedlineError('STORE_UNREACHABLE', text, { ...options, retryable: status !== null && status >= 500 });
+    return new EmbedlineError('STORE_UNREACHABLE', text, {
+      ...options,
+      retryable: status !== null && status >= 500,
+    });
   }
   if (status === 401 || status === 403) {
-    return new EmbedlineError('STORE_UNAUTHORIZED', `${where} refused access: ${reason}. Set QDRANT_API_KEY to a key that may write.`, options);
+    return new EmbedlineError(
+      'STORE_UNAUTHORIZED',
+      `${where} refused access: ${reason}. Set QDRANT_API_KEY to a key that may write.`,
+      options,
+    );
   }
   if (status === 507 || NO_SPACE.test(reason)) {
-    return new EmbedlineError('STORE_FULL', `${where} has no room left: ${reason}. Free some; work goes on by itself then.`, { ...options, retryable: true });
+    return new EmbedlineError(
+      'STORE_FULL',
+      `${where} has no room left: ${reason}. Free some; work goes on by itself then.`,
+      { ...options, retryable: true },
+    );
   }
-  if (status === 404) return new EmbedlineError('COLLECTION_NOT_FOUND', `${where}: ${reason} (${operation}).`, options);
-  if (status === 409) return new EmbedlineError('COLLECTION_INCOMPATIBLE', `${where}: ${reason} (${operation}).`, options);
+  if (status === 404)
+    return new EmbedlineError('COLLECTION_NOT_FOUND', `${where}: ${reason} (${operation}).`, options);
+  if (status === 409)
+    return new EmbedlineError('COLLECTION_INCOMPATIBLE', `${where}: ${reason} (${operation}).`, options);
   if (status !== null && status >= 400 && status < 500 && !isTransient(failure)) {
     return new EmbedlineError('STORE_REJECTED', `${where} rejected ${operation}: ${reason}`, options);
   }

@@ -1,5 +1,5 @@
 import type { Schemas } from '@qdrant/js-client-rest';
-import type { ChunkRecord, MetadataScalar } from '../../document.ts';
+import type { ChunkRecord } from '../../document.ts';
 import { assertPoints } from '../assert-point.ts';
 import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
 import type {
@@ -8,7 +8,6 @@ import type {
   Point,
   ReadOptions,
   ScannedPoint,
-  SearchFilter,
   SearchHit,
   SearchQuery,
   StoredFingerprint,
@@ -16,20 +15,12 @@ import type {
   WriteOptions,
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
+import { byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
+import { MAX_POINTS_PER_REQUEST, splitRequests, VECTOR_NAME } from './upsert-requests.ts';
 
-/** The name of the one vector of a point; named from the start, so that others can be added later. */
-export const VECTOR_NAME = 'dense';
-
-/** Measured: larger requests are no faster, more than two at a time neither (notes/qdrant.md). */
-const MAX_POINTS_PER_REQUEST = 256;
-const MAX_BYTES_PER_REQUEST = 8 * 1024 * 1024;
 const REQUESTS_UNDER_WAY = 2;
 const SCAN_PAGE = 5_000;
-/** Payload fields of a point that a filter may name besides those of its metadata. */
-const POINT_FIELDS = new Set(['document_id', 'pipeline', 'title']);
-
 type Filter = Schemas['Filter'];
-type PointStruct = Schemas['PointStruct'];
 
 /** The points of one generation in Qdrant. */
 export class QdrantPoints implements GenerationPoints {
@@ -41,19 +32,41 @@ export class QdrantPoints implements GenerationPoints {
     this.generation = generation;
   }
 
-  async fingerprints(ids: readonly string[], { signal }: ReadOptions = {}): Promise<Map<string, StoredFingerprint>> {
+  async fingerprints(
+    ids: readonly string[],
+    { signal }: ReadOptions = {},
+  ): Promise<Map<string, StoredFingerprint>> {
     if (ids.length === 0) return new Map();
-    const request = { ids: [...ids], with_payload: ['text_hash', 'payload_hash', 'document_mark'], with_vector: false };
-    const found = await this.#connection.call(`a lookup in ${this.#name}`, (client) => client.retrieve(this.#name, request), { signal });
+    const request = {
+      ids: [...ids],
+      with_payload: ['text_hash', 'payload_hash', 'document_mark'],
+      with_vector: false,
+    };
+    const found = await this.#connection.call(
+      `a lookup in ${this.#name}`,
+      (client) => client.retrieve(this.#name, request),
+      { signal },
+    );
     return new Map(
       found.map(({ id, payload }) => {
         const { text_hash, payload_hash, document_mark } = payload as unknown as PointPayload;
-        return [String(id), { id: String(id), textHash: text_hash, payloadHash: payload_hash, documentMark: document_mark ?? null }];
+        return [
+          String(id),
+          {
+            id: String(id),
+            textHash: text_hash,
+            payloadHash: payload_hash,
+            documentMark: document_mark ?? null,
+          },
+        ];
       }),
     );
   }
 
-  async findByTextHash(hashes: readonly string[], { signal }: ReadOptions = {}): Promise<Map<string, string>> {
+  async findByTextHash(
+    hashes: readonly string[],
+    { signal }: ReadOptions = {},
+  ): Promise<Map<string, string>> {
     const found = new Map<string, string>();
     const filter: Filter = { must: [{ key: 'text_hash', match: { any: [...hashes] } }] };
     for await (const page of this.#scroll(filter, ['text_hash'], hashes.length === 0 ? 0 : 1000, signal)) {
@@ -70,7 +83,11 @@ export class QdrantPoints implements GenerationPoints {
   async retrieve(ids: readonly string[], { signal }: ReadOptions = {}): Promise<Map<string, StoredPoint>> {
     if (ids.length === 0) return new Map();
     const request = { ids: [...ids], with_payload: true, with_vector: [VECTOR_NAME] };
-    const found = await this.#connection.call(`a lookup in ${this.#name}`, (client) => client.retrieve(this.#name, request), { signal });
+    const found = await this.#connection.call(
+      `a lookup in ${this.#name}`,
+      (client) => client.retrieve(this.#name, request),
+      { signal },
+    );
     return new Map(found.map((record) => [String(record.id), toStoredPoint(record)]));
   }
 
@@ -82,7 +99,8 @@ export class QdrantPoints implements GenerationPoints {
     await inParallel(requests, async (request) => {
       await this.#connection.write(
         `an upsert into ${this.#name}`,
-        (client) => client.upsert(this.#name, { wait: true, ordering: 'medium', points: request, update_filter }),
+        (client) =>
+          client.upsert(this.#name, { wait: true, ordering: 'medium', points: request, update_filter }),
         signal,
       );
     });
@@ -118,7 +136,9 @@ export class QdrantPoints implements GenerationPoints {
     }
   }
 
-  async *scan({ pipeline, signal }: ReadOptions & { readonly pipeline?: string } = {}): AsyncGenerator<readonly ScannedPoint[]> {
+  async *scan({ pipeline, signal }: ReadOptions & { readonly pipeline?: string } = {}): AsyncGenerator<
+    readonly ScannedPoint[]
+  > {
     const filter = pipeline === undefined ? undefined : byPipeline(pipeline);
     for await (const page of this.#scroll(filter, ['document_id', 'chunk_index'], SCAN_PAGE, signal)) {
       yield page.map(({ id, payload }) => ({
@@ -131,11 +151,21 @@ export class QdrantPoints implements GenerationPoints {
 
   async count({ pipeline, signal }: ReadOptions & { readonly pipeline?: string } = {}): Promise<number> {
     const request = { exact: true, ...(pipeline === undefined ? {} : { filter: byPipeline(pipeline) }) };
-    const { count } = await this.#connection.call(`a count of ${this.#name}`, (client) => client.count(this.#name, request), { signal });
+    const { count } = await this.#connection.call(
+      `a count of ${this.#name}`,
+      (client) => client.count(this.#name, request),
+      { signal },
+    );
     return count;
   }
 
-  async search({ vector, limit = 10, filter = {}, exact = false, signal }: SearchQuery): Promise<readonly SearchHit[]> {
+  async search({
+    vector,
+    limit = 10,
+    filter = {},
+    exact = false,
+    signal,
+  }: SearchQuery): Promise<readonly SearchHit[]> {
     const request = {
       query: Array.from(vector),
       using: VECTOR_NAME,
@@ -144,7 +174,11 @@ export class QdrantPoints implements GenerationPoints {
       filter: toFilter(filter),
       params: { exact },
     };
-    const { points } = await this.#connection.call(`a search in ${this.#name}`, (client) => client.query(this.#name, request), { signal });
+    const { points } = await this.#connection.call(
+      `a search in ${this.#name}`,
+      (client) => client.query(this.#name, request),
+      { signal },
+    );
     return points.map(({ id, score, payload }) => {
       const chunk = fromPayload(String(id), payload as unknown as PointPayload);
       const { documentId, chunkIndex, text, title, start, end, metadata } = chunk;
@@ -161,9 +195,18 @@ export class QdrantPoints implements GenerationPoints {
     return this.generation.name;
   }
 
-  async *#scroll(filter: Filter | undefined, with_payload: string[], limit: number, signal: AbortSignal | undefined) {
+  async *#scroll(
+    filter: Filter | undefined,
+    with_payload: string[],
+    limit: number,
+    signal: AbortSignal | undefined,
+  ) {
     if (limit === 0) return;
-    type Offset = NonNullable<Awaited<ReturnType<Parameters<Parameters<QdrantConnection['call']>[1]>[0]['scroll']>>['next_page_offset']>;
+    type Offset = NonNullable<
+      Awaited<
+        ReturnType<Parameters<Parameters<QdrantConnection['call']>[1]>[0]['scroll']>
+      >['next_page_offset']
+    >;
     let offset: Offset | undefined;
     do {
       const request = {
@@ -173,56 +216,15 @@ export class QdrantPoints implements GenerationPoints {
         ...(filter === undefined ? {} : { filter }),
         ...(offset === undefined ? {} : { offset: offset as string }),
       };
-      const page = await this.#connection.call(`a scan of ${this.#name}`, (client) => client.scroll(this.#name, request), { signal });
+      const page = await this.#connection.call(
+        `a scan of ${this.#name}`,
+        (client) => client.scroll(this.#name, request),
+        { signal },
+      );
       if (page.points.length > 0) yield page.points;
       offset = page.next_page_offset ?? undefined;
     } while (offset !== undefined);
   }
-}
-
-function notNewerThan(runSequence: number) {
-  return { must: [{ key: 'run_sequence', range: { lte: runSequence } }] };
-}
-
-function byPipeline(pipeline: string): Filter {
-  return { must: [{ key: 'pipeline', match: { value: pipeline } }] };
-}
-
-function toFilter(filter: SearchFilter): Filter {
-  return { must: Object.entries(filter).map(([field, value]) => toCondition(field, value)) };
-}
-
-function toCondition(field: string, value: MetadataScalar): Schemas['Condition'] {
-  const key = POINT_FIELDS.has(field) ? field : `metadata.${/^[\w-]+$/.test(field) ? field : JSON.stringify(field)}`;
-  if (value === null) return { is_null: { key } };
-  if (typeof value === 'number' && !Number.isInteger(value)) return { key, range: { gte: value, lte: value } };
-  return { key, match: { value } };
-}
-
-/** Requests bounded by count and by the bytes of their JSON (the server refuses more than 32 MiB). */
-function splitRequests(points: readonly Point[], runSequence: number): PointStruct[][] {
-  const requests: PointStruct[][] = [];
-  let bytes = Infinity;
-  for (const { chunk, vector } of points) {
-    const payload = { ...toPayload(chunk, runSequence) };
-    // A rounded number takes at most 12 characters with its comma.
-    const size = Buffer.byteLength(JSON.stringify(payload)) + vector.length * 12 + 100;
-    const last = requests.at(-1);
-    const point = { id: chunk.id, vector: { [VECTOR_NAME]: Array.from(vector, round) }, payload };
-    if (last === undefined || last.length >= MAX_POINTS_PER_REQUEST || bytes + size > MAX_BYTES_PER_REQUEST) {
-      requests.push([point]);
-      bytes = size;
-    } else {
-      last.push(point);
-      bytes += size;
-    }
-  }
-  return requests;
-}
-
-/** Eight decimals are beyond what a 32-bit float of a unit vector holds that matters, and save a third of the bytes. */
-function round(value: number): number {
-  return Math.round(value * 1e8) / 1e8;
 }
 
 async function inParallel<T>(items: readonly T[], send: (item: T) => Promise<void>): Promise<void> {
@@ -236,5 +238,9 @@ async function inParallel<T>(items: readonly T[], send: (item: T) => Promise<voi
 function toStoredPoint({ id, payload, vector }: Schemas['Record']): StoredPoint {
   const stored = payload as unknown as PointPayload;
   const numbers = (vector as Record<string, number[]> | null)?.[VECTOR_NAME] ?? [];
-  return { chunk: fromPayload(String(id), stored), vector: Float32Array.from(numbers), runSequence: stored.run_sequence };
+  return {
+    chunk: fromPayload(String(id), stored),
+    vector: Float32Array.from(numbers),
+    runSequence: stored.run_sequence,
+  };
 }

@@ -2,10 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { Schemas } from '@qdrant/js-client-rest';
 import { EmbedlineError } from '../../errors.ts';
 import { assertCollectionName, generationName, parseGenerationName } from '../generation-name.ts';
-import type { Generation, GenerationManifest, GenerationPoints, ReadOptions, VectorStore } from '../vector-store.ts';
+import type {
+  Generation,
+  GenerationManifest,
+  GenerationPoints,
+  ReadOptions,
+  VectorStore,
+} from '../vector-store.ts';
 import { QdrantConnection, type QdrantConnectionOptions } from './connection.ts';
 import { fromMetadata, pipelineMetadata, toMetadata } from './generation-metadata.ts';
-import { QdrantPoints, VECTOR_NAME } from './qdrant-points.ts';
+import { QdrantPoints } from './qdrant-points.ts';
+import { VECTOR_NAME } from './upsert-requests.ts';
 
 /** Made before the first write, so that filtered searches and deletions have them from the start (hazards Q16). */
 const PAYLOAD_INDEXES = [
@@ -22,7 +29,9 @@ const LEFTOVER_AFTER_MS = 60 * 60 * 1000;
  * Generations are collections, public names are aliases. @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED,
  * STORE_UNSUITABLE
  */
-export async function openQdrantStore(options: QdrantConnectionOptions & { readonly signal?: AbortSignal }): Promise<VectorStore> {
+export async function openQdrantStore(
+  options: QdrantConnectionOptions & { readonly signal?: AbortSignal },
+): Promise<VectorStore> {
   const connection = new QdrantConnection(options);
   try {
     await connection.assertServer(options.signal);
@@ -56,43 +65,72 @@ class QdrantStore implements VectorStore {
     return found.filter(({ complete }) => complete).map(({ generation }) => generation);
   }
 
-  async createGeneration(collection: string, manifest: GenerationManifest, options: ReadOptions = {}): Promise<Generation> {
+  async createGeneration(
+    collection: string,
+    manifest: GenerationManifest,
+    options: ReadOptions = {},
+  ): Promise<Generation> {
     assertCollectionName(collection);
     await this.#assertNameIsOurs(collection, options);
     const existing = await this.#find(collection, options);
     await this.#dropLeftovers(existing, options);
     const number = Math.max(0, ...existing.map(({ generation }) => generation.number)) + 1;
     const identity = randomUUID();
-    const generation: Generation = { collection, number, identity, manifest, live: false, name: generationName(collection, number, identity) };
+    const generation: Generation = {
+      collection,
+      number,
+      identity,
+      manifest,
+      live: false,
+      name: generationName(collection, number, identity),
+    };
     await this.#create(generation, options);
     return generation;
   }
 
   async recordPipeline({ name }: Generation, pipeline: string, fingerprint: string): Promise<void> {
     const metadata = pipelineMetadata(pipeline, fingerprint);
-    await this.#connection.call(`an update of ${name}`, (client) => client.updateCollection(name, { metadata }));
+    await this.#connection.call(`an update of ${name}`, (client) =>
+      client.updateCollection(name, { metadata }),
+    );
   }
 
   async publish({ collection, name }: Generation, { signal }: ReadOptions = {}): Promise<void> {
     const aliases = await this.#aliases(signal);
     const create = { create_alias: { alias_name: collection, collection_name: name } };
-    const actions = aliases.has(collection) ? [{ delete_alias: { alias_name: collection } }, create] : [create];
+    const actions = aliases.has(collection)
+      ? [{ delete_alias: { alias_name: collection } }, create]
+      : [create];
     // One call: readers see the old generation or the new one.
-    await this.#connection.call(`the publication of ${name}`, (client) => client.updateCollectionAliases({ actions }), { signal });
+    await this.#connection.call(
+      `the publication of ${name}`,
+      (client) => client.updateCollectionAliases({ actions }),
+      { signal },
+    );
   }
 
   async dropGeneration({ collection, name }: Generation, { signal }: ReadOptions = {}): Promise<void> {
     const aliases = await this.#aliases(signal);
     if (aliases.get(collection) === name) {
       const actions = [{ delete_alias: { alias_name: collection } }];
-      await this.#connection.call(`the removal of ${collection}`, (client) => client.updateCollectionAliases({ actions }), { signal });
+      await this.#connection.call(
+        `the removal of ${collection}`,
+        (client) => client.updateCollectionAliases({ actions }),
+        { signal },
+      );
     }
     // Absent is fine: the server answers false.
-    await this.#connection.call(`the removal of ${name}`, (client) => client.deleteCollection(name), { signal });
+    await this.#connection.call(`the removal of ${name}`, (client) => client.deleteCollection(name), {
+      signal,
+    });
   }
 
-  async open(wanted: Pick<Generation, 'collection' | 'name' | 'identity'>, options: ReadOptions = {}): Promise<GenerationPoints> {
-    const [found] = (await this.#find(wanted.collection, options)).filter(({ generation }) => generation.name === wanted.name);
+  async open(
+    wanted: Pick<Generation, 'collection' | 'name' | 'identity'>,
+    options: ReadOptions = {},
+  ): Promise<GenerationPoints> {
+    const all = await this.#find(wanted.collection, options);
+    const found = all.find(({ generation }) => generation.name === wanted.name);
     if (found === undefined || !found.complete) {
       throw new EmbedlineError(
         'COLLECTION_NOT_FOUND',
@@ -118,18 +156,32 @@ class QdrantStore implements VectorStore {
 
   /** Every generation that is there, complete or not, oldest first. */
   async #find(collection: string | undefined, { signal }: ReadOptions): Promise<Found[]> {
-    const { collections } = await this.#connection.call('the list of collections', (client) => client.getCollections(), { signal });
+    const { collections } = await this.#connection.call(
+      'the list of collections',
+      (client) => client.getCollections(),
+      { signal },
+    );
     const aliases = await this.#aliases(signal);
     const names = collections.map(({ name }) => name).filter((name) => isOf(name, collection));
     const found = await Promise.all(names.map((name) => this.#describe(name, aliases, signal)));
     return found
       .filter((one) => one !== null)
-      .sort((a, b) => compare(a.generation.collection, b.generation.collection) || a.generation.number - b.generation.number);
+      .sort(
+        (a, b) =>
+          compare(a.generation.collection, b.generation.collection) ||
+          a.generation.number - b.generation.number,
+      );
   }
 
-  async #describe(name: string, aliases: ReadonlyMap<string, string>, signal: AbortSignal | undefined): Promise<Found | null> {
+  async #describe(
+    name: string,
+    aliases: ReadonlyMap<string, string>,
+    signal: AbortSignal | undefined,
+  ): Promise<Found | null> {
     try {
-      const info = await this.#connection.call(`a look at ${name}`, (client) => client.getCollection(name), { signal });
+      const info = await this.#connection.call(`a look at ${name}`, (client) => client.getCollection(name), {
+        signal,
+      });
       const described = fromMetadata(info.config.metadata);
       if (described === null) return null;
       const { complete, ...rest } = described;
@@ -142,7 +194,9 @@ class QdrantStore implements VectorStore {
   }
 
   async #aliases(signal: AbortSignal | undefined): Promise<Map<string, string>> {
-    const { aliases } = await this.#connection.call('the list of aliases', (client) => client.getAliases(), { signal });
+    const { aliases } = await this.#connection.call('the list of aliases', (client) => client.getAliases(), {
+      signal,
+    });
     return new Map(aliases.map(({ alias_name, collection_name }) => [alias_name, collection_name]));
   }
 
@@ -168,7 +222,11 @@ class QdrantStore implements VectorStore {
   async #assertNameIsOurs(collection: string, { signal }: ReadOptions): Promise<void> {
     const aliases = await this.#aliases(signal);
     const target = aliases.get(collection);
-    const { collections } = await this.#connection.call('the list of collections', (client) => client.getCollections(), { signal });
+    const { collections } = await this.#connection.call(
+      'the list of collections',
+      (client) => client.getCollections(),
+      { signal },
+    );
     const taken = collections.some(({ name }) => name === collection);
     if (!taken && (target === undefined || isOf(target, collection))) return;
     throw new EmbedlineError(
@@ -196,7 +254,8 @@ function compare(a: string, b: string): number {
 }
 
 function assertVectors({ name, manifest }: Generation, info: Schemas['CollectionInfo']): void {
-  const vectors = info.config.params.vectors as Record<string, { size?: number; distance?: string } | undefined> | undefined;
+  const vectors = info.config.params.vectors as
+    Record<string, { size?: number; distance?: string } | undefined> | undefined;
   const { size, distance } = vectors?.[VECTOR_NAME] ?? {};
   if (size === manifest.model.dimensions && distance === 'Cosine') return;
   throw new EmbedlineError(

@@ -39,7 +39,11 @@ export function watchRetryAfter(origin: string, now: () => number = Date.now): R
 /** Names and values stand by turns. */
 function headerValue(headers: readonly Uint8Array[], name: string): string | null {
   for (let index = 0; index + 1 < headers.length; index += 2) {
-    if (Buffer.from(headers[index] ?? []).toString('latin1').toLowerCase() === name) {
+    if (
+      Buffer.from(headers[index] ?? [])
+        .toString('latin1')
+        .toLowerCase() === name
+    ) {
       return Buffer.from(headers[index + 1] ?? []).toString('latin1');
     }
   }

@@ -68,7 +68,9 @@ export class Catalogue {
     const { name, collection, number, identity, manifest } = generation;
     await this.#write(() =>
       this.#database
-        .prepare('INSERT INTO generation(name, collection, number, identity, manifest) VALUES (?, ?, ?, ?, ?)')
+        .prepare(
+          'INSERT INTO generation(name, collection, number, identity, manifest) VALUES (?, ?, ?, ?, ?)',
+        )
         .run(name, collection, number, identity, JSON.stringify(manifest)),
     );
   }
@@ -79,7 +81,9 @@ export class Catalogue {
       if (row === undefined) throw gone(name);
       const manifest = JSON.parse(String(row['manifest'])) as GenerationManifest;
       const changed = { ...manifest, pipelines: { ...manifest.pipelines, [pipeline]: fingerprint } };
-      this.#database.prepare('UPDATE generation SET manifest = ? WHERE name = ?').run(JSON.stringify(changed), name);
+      this.#database
+        .prepare('UPDATE generation SET manifest = ? WHERE name = ?')
+        .run(JSON.stringify(changed), name);
     });
   }
 

@@ -21,7 +21,10 @@ export interface OpenDatabaseOptions {
 export function openDatabase(file: string, options: OpenDatabaseOptions = {}): DatabaseSync {
   assertSqliteVersion();
   if (options.create !== true && !existsSync(file)) {
-    throw new EmbedlineError('COLLECTION_NOT_FOUND', `The vector store file ${file} is not there (any more).`);
+    throw new EmbedlineError(
+      'COLLECTION_NOT_FOUND',
+      `The vector store file ${file} is not there (any more).`,
+    );
   }
   return translateErrors(file, () => {
     const database = new DatabaseSync(file, { timeout: 10_000, allowExtension: options.vectors === true });
@@ -55,7 +58,8 @@ export async function writeTransaction<T>(
     try {
       return translateErrors(file, () => transact(database, write));
     } catch (error) {
-      if (!(error instanceof EmbedlineError) || error.code !== 'STORE_BUSY' || Date.now() > deadlineMs) throw error;
+      if (!(error instanceof EmbedlineError) || error.code !== 'STORE_BUSY' || Date.now() > deadlineMs)
+        throw error;
     }
     await delay(1 + Math.random() * 8, undefined, signal === undefined ? {} : { signal });
   }
@@ -86,17 +90,33 @@ export function translateErrors<T>(file: string, operation: () => T): T {
     switch (code & 0xff) {
       case 5: // SQLITE_BUSY
       case 6: // SQLITE_LOCKED
-        throw wrap('STORE_BUSY', `${file} is locked by another writer. Fewer workers on this machine help.`, true);
+        throw wrap(
+          'STORE_BUSY',
+          `${file} is locked by another writer. Fewer workers on this machine help.`,
+          true,
+        );
       case 13: // SQLITE_FULL
-        throw wrap('STORE_FULL', `The disk of ${file} is full. Free some space; work goes on by itself then.`, true);
+        throw wrap(
+          'STORE_FULL',
+          `The disk of ${file} is full. Free some space; work goes on by itself then.`,
+          true,
+        );
       case 8: // SQLITE_READONLY
       case 14: // SQLITE_CANTOPEN
         throw wrap('STORE_UNSUITABLE', `${file} cannot be written. Check its owner and permissions.`, false);
       case 10: // SQLITE_IOERR
-        throw wrap('STORE_FULL', `The disk of ${file} fails (${(cause as Error).message}). Check it and its free space.`, true);
+        throw wrap(
+          'STORE_FULL',
+          `The disk of ${file} fails (${(cause as Error).message}). Check it and its free space.`,
+          true,
+        );
       case 11: // SQLITE_CORRUPT
       case 26: // SQLITE_NOTADB
-        throw wrap('STORE_UNSUITABLE', `${file} is damaged. Move it away and ingest again, or restore a copy.`, false);
+        throw wrap(
+          'STORE_UNSUITABLE',
+          `${file} is damaged. Move it away and ingest again, or restore a copy.`,
+          false,
+        );
       default:
         throw cause;
     }
@@ -106,7 +126,8 @@ export function translateErrors<T>(file: string, operation: () => T): T {
 function assertSqliteVersion(): void {
   const version = process.versions['sqlite'] ?? '0';
   const parts = version.split('.').map(Number);
-  const difference = MIN_SQLITE.map((wanted, index) => (parts[index] ?? 0) - wanted).find((d) => d !== 0) ?? 0;
+  const difference =
+    MIN_SQLITE.map((wanted, index) => (parts[index] ?? 0) - wanted).find((d) => d !== 0) ?? 0;
   if (difference >= 0) return;
   throw new EmbedlineError(
     'STORE_UNSUITABLE',
@@ -128,7 +149,9 @@ function loadVectorFunctions(database: DatabaseSync, onWarning?: (message: strin
 function defineFallbacks(database: DatabaseSync): void {
   const deterministic = { deterministic: true };
   database.function('vec_bit', deterministic, (bits) => bits);
-  database.function('vec_distance_hamming', deterministic, (a, b) => hamming(a as Uint8Array, b as Uint8Array));
+  database.function('vec_distance_hamming', deterministic, (a, b) =>
+    hamming(a as Uint8Array, b as Uint8Array),
+  );
   database.function('vec_distance_cosine', deterministic, (a, b) => {
     const [left, right] = [toVector(a as Uint8Array), toVector(b as Uint8Array)];
     return 1 - left.reduce((sum, value, index) => sum + value * (right[index] ?? 0), 0);

@@ -79,21 +79,18 @@ function conditionOf(filter: SearchFilter): Condition {
 function fieldCondition(field: string, value: MetadataScalar): Condition {
   const inElements = (test: string) => `EXISTS (SELECT 1 FROM json_each(p.payload, ?) e WHERE ${test})`;
   const path = jsonPath(field);
-  switch (typeof value) {
-    case 'string':
-      return { sql: inElements(`e.type = 'text' AND e.value = ?`), values: [path, value] };
-    case 'number':
-      return { sql: inElements(`e.type IN ('integer', 'real') AND e.value = ?`), values: [path, value] };
-    case 'boolean':
-      return { sql: inElements(`e.type = ?`), values: [path, String(value)] };
-    case 'object':
-      return { sql: inElements(`e.type = 'null'`), values: [path] };
-  }
+  if (value === null) return { sql: inElements(`e.type = 'null'`), values: [path] };
+  if (typeof value === 'boolean') return { sql: inElements(`e.type = ?`), values: [path, String(value)] };
+  const types = typeof value === 'string' ? `e.type = 'text'` : `e.type IN ('integer', 'real')`;
+  return { sql: inElements(`${types} AND e.value = ?`), values: [path, value] };
 }
 
 function jsonPath(field: string): string {
   if (/["\\]/.test(field)) {
-    throw new EmbedlineError('USAGE', `A filter field may hold neither quotes nor backslashes: ${JSON.stringify(field)}.`);
+    throw new EmbedlineError(
+      'USAGE',
+      `A filter field may hold neither quotes nor backslashes: ${JSON.stringify(field)}.`,
+    );
   }
   return POINT_FIELDS.has(field) ? `$."${field}"` : `$."metadata"."${field}"`;
 }

@@ -35,7 +35,8 @@ export const POINT_SCHEMA = `
   CREATE TABLE IF NOT EXISTS vec(pk INTEGER PRIMARY KEY, v BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS bit(pk INTEGER PRIMARY KEY, b BLOB NOT NULL);`;
 
-const COLUMNS = 'pipeline, document_id, chunk_index, text_hash, payload_hash, run_sequence, document_mark, payload';
+const COLUMNS =
+  'pipeline, document_id, chunk_index, text_hash, payload_hash, run_sequence, document_mark, payload';
 /** The fence: a point that a later run wrote is left as it is. */
 const UPSERT_POINT = `
   INSERT INTO point(id, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -62,7 +63,10 @@ export class SqlitePoints implements GenerationPoints {
     this.generation = generation;
   }
 
-  async fingerprints(ids: readonly string[], options: ReadOptions = {}): Promise<Map<string, StoredFingerprint>> {
+  async fingerprints(
+    ids: readonly string[],
+    options: ReadOptions = {},
+  ): Promise<Map<string, StoredFingerprint>> {
     const rows = this.#all(
       `SELECT id, text_hash, payload_hash, document_mark FROM point WHERE id IN (SELECT value FROM json_each(?))`,
       [JSON.stringify(ids)],
@@ -95,8 +99,14 @@ export class SqlitePoints implements GenerationPoints {
       const row = this.#statement(UPSERT_POINT).get(...columns(point.chunk, options.runSequence));
       if (row === undefined) return;
       const pk = Number(row['pk']);
-      this.#statement('INSERT INTO vec VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET v = excluded.v').run(pk, toBytes(point.vector));
-      this.#statement('INSERT INTO bit VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET b = excluded.b').run(pk, signBits(point.vector));
+      this.#statement('INSERT INTO vec VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET v = excluded.v').run(
+        pk,
+        toBytes(point.vector),
+      );
+      this.#statement('INSERT INTO bit VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET b = excluded.b').run(
+        pk,
+        signBits(point.vector),
+      );
     });
   }
 
@@ -108,14 +118,19 @@ export class SqlitePoints implements GenerationPoints {
 
   async delete(ids: readonly string[], options: WriteOptions): Promise<void> {
     await this.#inSlices(ids, options, (id) => {
-      const row = this.#statement('DELETE FROM point WHERE id = ? AND run_sequence <= ? RETURNING pk').get(id, options.runSequence);
+      const row = this.#statement('DELETE FROM point WHERE id = ? AND run_sequence <= ? RETURNING pk').get(
+        id,
+        options.runSequence,
+      );
       if (row === undefined) return;
       this.#statement('DELETE FROM vec WHERE pk = ?').run(Number(row['pk']));
       this.#statement('DELETE FROM bit WHERE pk = ?').run(Number(row['pk']));
     });
   }
 
-  async *scan(options: ReadOptions & { readonly pipeline?: string } = {}): AsyncGenerator<readonly ScannedPoint[]> {
+  async *scan(
+    options: ReadOptions & { readonly pipeline?: string } = {},
+  ): AsyncGenerator<readonly ScannedPoint[]> {
     const { pipeline } = options;
     const sql =
       `SELECT id, pipeline, document_id, chunk_index FROM point WHERE (pipeline, document_id, chunk_index) > (?1, ?2, ?3)` +
@@ -200,12 +215,12 @@ function columns(chunk: ChunkRecord, runSequence: number) {
 }
 
 function toFingerprint(row: Record<string, unknown>): StoredFingerprint {
-  const mark = row['document_mark'];
+  const mark = row['document_mark'] as string | null;
   return {
     id: String(row['id']),
     textHash: String(row['text_hash']),
     payloadHash: String(row['payload_hash']),
-    documentMark: mark === null ? null : (JSON.parse(String(mark)) as StoredFingerprint['documentMark']),
+    documentMark: mark === null ? null : (JSON.parse(mark) as StoredFingerprint['documentMark']),
   };
 }
 

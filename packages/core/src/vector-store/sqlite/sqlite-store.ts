@@ -2,7 +2,13 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbedlineError } from '../../errors.ts';
 import { assertCollectionName, parseGenerationName } from '../generation-name.ts';
-import type { Generation, GenerationManifest, GenerationPoints, ReadOptions, VectorStore } from '../vector-store.ts';
+import type {
+  Generation,
+  GenerationManifest,
+  GenerationPoints,
+  ReadOptions,
+  VectorStore,
+} from '../vector-store.ts';
 import { Catalogue } from './catalogue.ts';
 import { openDatabase, translateErrors, waitAsynchronously } from './database.ts';
 import { POINT_SCHEMA, SqlitePoints } from './sqlite-points.ts';
@@ -93,7 +99,9 @@ class SqliteStore implements VectorStore {
     }
     const file = this.#file(generation.name);
     const database = openDatabase(file, { vectors: true, ...this.#warnings() });
-    const found = translateErrors(file, () => database.prepare('SELECT value FROM identity').get())?.['value'];
+    const found = translateErrors(file, () => database.prepare('SELECT value FROM identity').get())?.[
+      'value'
+    ];
     if (found !== wanted.identity || generation.identity !== wanted.identity) {
       database.close();
       throw new EmbedlineError(
