@@ -1,0 +1,166 @@
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
+import { MANIFEST, pointOf } from '../support/points.ts';
+import { startQdrantDouble, type Fault, type QdrantDoubleOptions } from '../support/qdrant-double/server.ts';
+import { describeVectorStore } from './vector-store.contract.ts';
+
+const shared = await startQdrantDouble();
+afterAll(() => shared.close());
+describeVectorStore('qdrant (double)', () => openQdrantStore({ url: shared.url }));
+
+const realUrl = process.env['QDRANT_TEST_URL'];
+const apiKey = process.env['QDRANT_TEST_API_KEY'];
+if (realUrl !== undefined) {
+  describeVectorStore('qdrant (real)', () =>
+    openQdrantStore({ url: realUrl, ...(apiKey === undefined ? {} : { apiKey }) }),
+  );
+}
+
+async function startDouble(options: QdrantDoubleOptions = {}) {
+  const double = await startQdrantDouble(options);
+  onTestFinished(() => double.close());
+  return double;
+}
+
+async function openPoints(slept: number[] = []) {
+  const double = await startDouble();
+  const sleep = (delayMs: number) => {
+    slept.push(delayMs);
+    return Promise.resolve();
+  };
+  const store = await openQdrantStore({ url: double.url, sleep, timeoutMs: 2_000 });
+  onTestFinished(() => store.close());
+  const generation = await store.createGeneration('docs', MANIFEST);
+  return { double, store, generation, points: await store.open(generation) };
+}
+
+const json = (
+  status: number,
+  message: string,
+  headers: Record<string, string> = {},
+): NonNullable<Fault['answer']> => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify({ status: { error: message }, time: 0 }),
+});
+const upserts = /^PUT .*\/points$/;
+
+describe('qdrant: faults that pass', () => {
+  const passing: [string, Omit<Fault, 'on'>][] = [
+    ['500', { answer: json(500, 'Service internal error') }],
+    ['503', { answer: json(503, 'Service temporarily unavailable') }],
+    ['408', { answer: json(408, 'Timeout') }],
+    [
+      'a gateway page',
+      { answer: { status: 502, headers: { 'content-type': 'text/html' }, body: '<html>Bad gateway</html>' } },
+    ],
+    ['reset before the write', { reset: 'before' }],
+    ['reset after the write', { reset: 'after' }],
+    ['acknowledged but not applied', { writeStatus: 'acknowledged' }],
+    ['wait_timeout', { writeStatus: 'wait_timeout' }],
+    ['no answer', { hang: true }],
+  ];
+  test.each(passing)('%s: the upsert is repeated and counts once', async (_, fault) => {
+    const { double, points } = await openPoints();
+    double.inject({ ...fault, on: upserts, times: 2 });
+    await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
+    expect(await points.count()).toBe(1);
+    expect(double.journal.filter((entry) => upserts.test(entry))).toHaveLength(3);
+  });
+
+  test('429: waits as long as Retry-After says, beyond its first digit', async () => {
+    const slept: number[] = [];
+    const { double, points } = await openPoints(slept);
+    double.inject({ on: upserts, answer: json(429, 'Rate limiting exceeded', { 'retry-after': '60' }) });
+    await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
+    expect(Math.max(...slept)).toBeGreaterThan(59_000);
+  });
+});
+
+describe('qdrant: faults that stay', () => {
+  const staying: [string, NonNullable<Fault['answer']>, string, boolean][] = [
+    ['400', json(400, 'Wrong input'), 'STORE_REJECTED', false],
+    ['403', json(403, 'Forbidden'), 'STORE_UNAUTHORIZED', false],
+    ['507', json(507, 'Quota exceeded'), 'STORE_FULL', true],
+    [
+      '500 for a full disk',
+      json(500, 'No space left on device: WAL buffer size exceeds available disk space'),
+      'STORE_FULL',
+      true,
+    ],
+    ['503 for ever', json(503, 'unavailable'), 'STORE_UNREACHABLE', true],
+    [
+      'a page of a proxy',
+      { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Welcome</html>' },
+      'STORE_UNREACHABLE',
+      false,
+    ],
+  ];
+  test.each(staying)('%s', async (_, answer, code, retryable) => {
+    const { double, points } = await openPoints();
+    double.inject({ on: upserts, times: 1000, answer });
+    await expect(points.upsert([pointOf('a', 'text')], { runSequence: 1 })).rejects.toMatchObject({
+      code,
+      retryable,
+    });
+  });
+
+  test('nobody there', async () => {
+    const double = await startQdrantDouble();
+    await double.close();
+    await expect(openQdrantStore({ url: double.url })).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringMatching(/cannot be reached.*QDRANT_URL/s),
+    });
+  });
+
+  test('a wrong key, and none', async () => {
+    const double = await startDouble({ apiKey: 'right' });
+    for (const options of [{ apiKey: 'wrong-key' }, {}]) {
+      const opening = openQdrantStore({ url: double.url, ...options });
+      await expect(opening).rejects.toMatchObject({
+        code: 'STORE_UNAUTHORIZED',
+        message: expect.stringMatching(/QDRANT_API_KEY/),
+      });
+      await expect(opening).rejects.not.toMatchObject({ message: expect.stringMatching(/wrong-key/) });
+    }
+    await (await openQdrantStore({ url: double.url, apiKey: 'right' })).close();
+  });
+
+  test('a server that is too old', async () => {
+    const double = await startDouble({ version: '1.15.4' });
+    await expect(openQdrantStore({ url: double.url })).rejects.toMatchObject({
+      code: 'STORE_UNSUITABLE',
+      message: expect.stringMatching(/1\.15\.4/),
+    });
+  });
+});
+
+test('a collection that embedline did not make keeps its name', async () => {
+  const { double, store } = await openPoints();
+  await fetch(`${double.url}/collections/theirs`, {
+    method: 'PUT',
+    body: JSON.stringify({ vectors: { dense: { size: 4, distance: 'Dot' } } }),
+  });
+  await expect(store.createGeneration('theirs', MANIFEST)).rejects.toMatchObject({
+    code: 'COLLECTION_INCOMPATIBLE',
+  });
+  expect(await store.generations('theirs')).toEqual([]);
+});
+
+test('a collection whose vectors are of another dimension is refused', async () => {
+  const { double, store, generation } = await openPoints();
+  const collection = double.state.collections.get(generation.name);
+  if (collection?.vectors['dense'] !== undefined) collection.vectors['dense'].size = 3;
+  await expect(store.open(generation)).rejects.toMatchObject({
+    code: 'COLLECTION_INCOMPATIBLE',
+    message: expect.stringMatching(/3 dimensions/),
+  });
+});
+
+test('a generation whose creation was cut off is not visible', async () => {
+  const { double, store } = await openPoints();
+  double.inject({ on: /^PUT .*\/index$/, times: 1000, answer: json(400, 'cut off') });
+  await expect(store.createGeneration('half', MANIFEST)).rejects.toMatchObject({ code: 'STORE_REJECTED' });
+  expect(await store.generations('half')).toEqual([]);
+});

@@ -1,0 +1,51 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
+import { MANIFEST, pointOf, vectorOf } from '../support/points.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { describeVectorStore } from './vector-store.contract.ts';
+
+const directory = await mkdtemp(join(tmpdir(), 'embedline-contract-'));
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describeVectorStore('sqlite', () => openSqliteStore({ directory }));
+
+test('a worker with another directory refuses, and leaves no file behind', async () => {
+  const [here, elsewhere] = [await temporaryDirectory(), await temporaryDirectory()];
+  const store = await openSqliteStore({ directory: here });
+  const generation = await store.createGeneration('docs', MANIFEST);
+  const other = await openSqliteStore({ directory: elsewhere });
+  await expect(other.open(generation)).rejects.toMatchObject({
+    code: 'COLLECTION_NOT_FOUND',
+    message: expect.stringMatching(/one machine/),
+  });
+  expect((await readdir(elsewhere)).filter((name) => name.startsWith('docs'))).toEqual([]);
+  await store.close();
+  await other.close();
+});
+
+test('a large collection is searched through its sign bits, with the same best hits as by comparing all', async () => {
+  const store = await openSqliteStore({ directory: await temporaryDirectory() });
+  const points = await store.open(await store.createGeneration('docs', MANIFEST));
+  const many = Array.from({ length: 21_000 }, (_, index) => pointOf(`d${index}`, `t${index}`));
+  await points.upsert(many, { runSequence: 1 });
+  const query = { vector: vectorOf('t77'), limit: 3 };
+  const [quick, exact] = [await points.search(query), await points.search({ ...query, exact: true })];
+  expect(quick[0]?.documentId).toBe('d77');
+  expect(exact[0]?.documentId).toBe('d77');
+  await points.close();
+  await store.close();
+});
+
+test('calls after close are refused', async () => {
+  const store = await openSqliteStore({ directory: await temporaryDirectory() });
+  const points = await store.open(await store.createGeneration('docs', MANIFEST));
+  await points.close();
+  await points.close();
+  await expect(points.count()).rejects.toMatchObject({ code: 'CLOSED' });
+  await store.close();
+  await store.close();
+  await expect(store.generations()).rejects.toMatchObject({ code: 'CLOSED' });
+});
