@@ -33,13 +33,13 @@ const flag = z
   .enum(['', '0', '1', 'true', 'false'])
   .default('0')
   .transform((value) => value === '1' || value === 'true');
-const url = (protocols: readonly string[]) =>
-  z
-    .url({ error: 'expected a URL' })
-    .refine((value) => protocols.includes(new URL(value).protocol), {
-      error: `expected a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-    })
+const url = (protocols: readonly string[]) => {
+  const error = `expected a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+  return z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), { error })
     .optional();
+};
 
 const schema = z.object({
   REDIS_URL: url(['redis:', 'rediss:']),

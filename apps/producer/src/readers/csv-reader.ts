@@ -5,6 +5,8 @@ import { decodeUtf8 } from './decode-text.ts';
 import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
 import { documentOf } from './record.ts';
 
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
 interface ParsedRow {
   readonly record: readonly Buffer[];
   readonly info: Info;
@@ -23,14 +25,13 @@ export async function* readCsv(
 ): AsyncGenerator<ReadItem> {
   const parser = parse({
     delimiter,
-    bom: true,
     encoding: null,
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: options.limits.maxLineBytes,
   });
-  const source = Readable.from(blocks, { objectMode: true });
+  const source = Readable.from(withoutByteOrderMark(blocks), { objectMode: true });
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   let header: string[] | null = null;
@@ -46,6 +47,15 @@ export async function* readCsv(
     throw new RangeError(`not CSV from line ${line} on: ${messageOf(error)}`, { cause: error });
   } finally {
     source.destroy();
+  }
+}
+
+/** csv-parse would take one off, but then decodes by itself, and silently. */
+async function* withoutByteOrderMark(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let first = true;
+  for await (const block of blocks) {
+    yield first && block.subarray(0, 3).equals(BYTE_ORDER_MARK) ? block.subarray(3) : block;
+    first = false;
   }
 }
 

@@ -59,6 +59,8 @@ async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<S
     absolute: true,
     followSymbolicLinks: false,
     expandDirectories: false,
+    // Pipes and devices are refused by name, not passed over.
+    onlyFiles: false,
   });
   const root = resolve(options.cwd, fixedPrefix(pattern));
   const realRoot = await realpath(root);
@@ -111,6 +113,7 @@ async function check(
   if (found instanceof Error)
     return { path, id, refused: `the file cannot be read (${found.code ?? found.message})` };
   if (found.isFile()) return { path, id, format };
+  if (found.isDirectory()) return null;
   if (!found.isSymbolicLink()) return { path, id, refused: 'it is not a regular file' };
   const target = await realpath(path).catch(() => null);
   if (target === null) return { path, id, refused: 'it is a link to nothing' };

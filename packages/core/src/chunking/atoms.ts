@@ -1,6 +1,6 @@
 import { isHeadingUnderline, listOrTableStart, parseHeading } from './markdown.ts';
 import { sentenceEnds } from './sentences.ts';
-import { isSpace } from './white-space.ts';
+import { trim } from './white-space.ts';
 
 export type TextFormat = 'plain' | 'markdown';
 
@@ -129,10 +129,4 @@ function* lines(text: string): Generator<Line> {
     yield { start, end };
     start = end + 1;
   }
-}
-
-function trim(text: string, start: number, end: number): { start: number; end: number } {
-  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
-  return { start, end };
 }

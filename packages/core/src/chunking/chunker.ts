@@ -3,6 +3,7 @@ import type { TokenCounter } from '../embedder/embedder.ts';
 import { findAtoms, type Atom, type TextFormat } from './atoms.ts';
 import type { ChunkingOptions } from './chunking-options.ts';
 import { chooseCuts } from './choose-cuts.ts';
+import { trim } from './white-space.ts';
 import { splitLong, tear, type Piece } from './split-long.ts';
 
 /** What is cut. */
@@ -38,7 +39,8 @@ export function createChunker(
     const cuts = chooseCuts(text, atoms, budget);
     return cuts.map((first, index) => {
       const last = (cuts[index + 1] ?? atoms.length) - 1;
-      const from = index === 0 ? first : withOverlap(atoms, first, options.overlapTokens);
+      const from =
+        index === 0 ? first : withOverlap(atoms, first, (cuts[index - 1] ?? 0) + 1, options.overlapTokens);
       return toChunk(text, title, atoms, { first, from, last }, index, counter);
     });
   };
@@ -63,9 +65,10 @@ function fitPiece(
   const length = piece.end - piece.start;
   // A single character cannot be cut further; it is the model's affair to cut its tokens.
   if (tokens <= budget || length <= 2) return [{ ...piece, tokens: Math.min(tokens, budget) }];
-  return tear(text, piece.start, piece.end, Math.max(1, length >> 1)).flatMap((half) =>
-    half.start === half.end ? [] : fitPiece(text, half, budget, counter),
-  );
+  return tear(text, piece.start, piece.end, Math.max(1, length >> 1)).flatMap((half) => {
+    const trimmed = { ...half, ...trim(text, half.start, half.end) };
+    return trimmed.start === trimmed.end ? [] : fitPiece(text, trimmed, budget, counter);
+  });
 }
 
 /** Texts that cannot fit are not counted to their end: no tokenizer makes less than one token of 200 characters of prose. */
@@ -80,10 +83,15 @@ function countWithin(
   return counter.count(text.slice(start, end));
 }
 
-/** The first atom of the overlap: whole atoms before `first` that fit into it. */
-function withOverlap(atoms: readonly CountedAtom[], first: number, overlapTokens: number): number {
+/** The first atom of the overlap: whole atoms before `first` that fit into it, but never all of the preceding chunk. */
+function withOverlap(
+  atoms: readonly CountedAtom[],
+  first: number,
+  earliest: number,
+  overlapTokens: number,
+): number {
   let from = first;
-  for (let room = overlapTokens; from > 0; from -= 1) {
+  for (let room = overlapTokens; from > earliest; from -= 1) {
     room -= atoms[from - 1]?.tokens ?? Infinity;
     if (room < 0) break;
   }

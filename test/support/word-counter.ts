@@ -1,0 +1,8 @@
+import type { TokenCounter } from '@embedline/core';
+
+/** A token a word: quick, additive, and easy to reason about. */
+export const wordCounter: TokenCounter = {
+  specialTokens: 2,
+  additive: false,
+  count: (text) => text.match(/[\p{L}\p{N}]{1,12}|[^\s\p{L}\p{N}]/gu)?.length ?? 0,
+};

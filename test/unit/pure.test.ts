@@ -1,0 +1,222 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  Batcher,
+  chunkRecordsOf,
+  decodeJob,
+  DEFAULT_BATCH_LIMITS,
+  EmbedlineError,
+  encodeJob,
+  environmentVariables,
+  jobId,
+  loadConfig,
+  parseJobId,
+  pointId,
+  redactSecrets,
+  Releasers,
+  textHash,
+} from '@embedline/core';
+import { isolatePoison } from '../../apps/worker/src/isolate-poison.ts';
+import { waitOutOutage } from '../../apps/worker/src/wait-out-outage.ts';
+import { parseFilters } from '../../apps/producer/src/commands/search.ts';
+import { planMicroBatches } from '../../packages/core/src/embedder/micro-batches.ts';
+import { chunkOf } from '../support/points.ts';
+
+describe('ids', () => {
+  test('are the same in every version: stored points are found by them', () => {
+    expect(pointId('docs', 'a', 0)).toBe('16a65512-a408-8aff-bc24-7f607918ba5d');
+    expect(textHash('', 'hello world')).toHaveLength(32);
+    expect(textHash('a', 'bc')).not.toBe(textHash('ab', 'c'));
+    expect(pointId('a', 'b', 1)).not.toBe(pointId('ab', '', 1));
+  });
+
+  test('job ids can be read back, and are ones that BullMQ takes', () => {
+    expect(parseJobId(jobId('20261123T190002-7f0df7', 12))).toEqual({
+      runId: '20261123T190002-7f0df7',
+      batchIndex: 12,
+    });
+    expect(jobId('r', 1)).not.toContain(':');
+    expect(parseJobId('repeat:x')).toBeNull();
+  });
+});
+
+describe('jobs', () => {
+  const chunks = [
+    chunkOf('a', 'one', { metadata: { year: 1 } }),
+    chunkOf('a', 'two', { chunkIndex: 1, metadata: { year: 1 } }),
+    chunkOf('b', 'three'),
+  ];
+
+  test('survive the queue', () => {
+    const job = encodeJob('run-1', 0, chunks);
+    expect(job.documents).toHaveLength(2);
+    const records = chunkRecordsOf(decodeJob(JSON.parse(JSON.stringify(job))), 'docs');
+    expect(records.map((record) => ({ ...record, metadata: { ...record.metadata } }))).toEqual(chunks);
+  });
+
+  test('that are not ours are refused by field, without their text', () => {
+    const job = encodeJob('run-1', 0, chunks);
+    const bad = { ...job, chunks: [{ ...job.chunks[0], id: '../../etc/passwd', text: 'a secret text' }] };
+    expect(() => decodeJob(bad)).toThrow(/chunks\.0\.id/);
+    expect(() => decodeJob(bad)).not.toThrow(/secret/);
+    expect(() => decodeJob({ ...job, model: 'http://evil' })).toThrow(EmbedlineError);
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => void expect(() => decodeJob(value)).toThrow(EmbedlineError)),
+    );
+  });
+});
+
+test('batches hold every chunk once, in order, within their bounds', () => {
+  const limits = { maxChunks: 5, maxTokens: 40, maxBytes: 120 };
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          document: fc.constantFrom('a', 'b'),
+          length: fc.integer({ min: 1, max: 200 }),
+          tokens: fc.integer({ min: 1, max: 60 }),
+        }),
+      ),
+      (sizes) => {
+        const chunks = sizes.map(({ document, length, tokens }, chunkIndex) => ({
+          ...chunkOf(document, 'x'.repeat(length), { chunkIndex }),
+          tokens,
+        }));
+        const batcher = new Batcher(limits);
+        const batches = chunks.map((chunk) => batcher.add(chunk)).filter((batch) => batch !== null);
+        const last = batcher.flush();
+        const all = last.length > 0 ? [...batches, last] : batches;
+        expect(all.flat()).toEqual(chunks);
+        for (const batch of all) {
+          if (batch.length === 1) continue;
+          expect(batch.length).toBeLessThanOrEqual(limits.maxChunks);
+          expect(batch.reduce((sum, { tokens }) => sum + tokens, 0)).toBeLessThanOrEqual(limits.maxTokens);
+          expect(batch.reduce((sum, { text }) => sum + text.length, 0)).toBeLessThanOrEqual(limits.maxBytes);
+        }
+      },
+    ),
+  );
+  expect(DEFAULT_BATCH_LIMITS.maxBytes).toBe(262_144);
+});
+
+test('micro-batches hold every text once, of one length each, within the budget', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 600 }), { maxLength: 300 }),
+      fc.integer({ min: 0, max: 1024 }),
+      (lengths, budget) => {
+        const batches = planMicroBatches(lengths, budget);
+        expect(batches.flatMap(({ positions }) => positions).toSorted((a, b) => a - b)).toEqual([
+          ...lengths.keys(),
+        ]);
+        for (const { tokens, positions } of batches) {
+          expect(new Set(positions.map((position) => lengths[position]))).toEqual(new Set([tokens]));
+          if (positions.length > 1) expect(tokens * positions.length).toBeLessThanOrEqual(budget);
+        }
+      },
+    ),
+  );
+});
+
+describe('poison', () => {
+  test('any set of bad items is found, and costs itself alone', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 40 }), async (bad) => {
+        const items = bad.map((isBad, index) => ({ isBad, index }));
+        const result = await isolatePoison(
+          items,
+          (some) =>
+            some.some(({ isBad }) => isBad)
+              ? Promise.reject(new RangeError('poison'))
+              : Promise.resolve(some.map(({ index }) => index)),
+          (error) => error instanceof RangeError,
+        );
+        expect(result.processed.map(({ result: index }) => index)).toEqual(
+          items.filter(({ isBad }) => !isBad).map(({ index }) => index),
+        );
+        expect(result.poison.map(({ item }) => item.index)).toEqual(
+          items.filter(({ isBad }) => isBad).map(({ index }) => index),
+        );
+      }),
+    );
+  });
+
+  test('an error of a service is not taken for poison', async () => {
+    await expect(
+      isolatePoison(
+        [1, 2],
+        () => Promise.reject(new Error('down')),
+        () => false,
+      ),
+    ).rejects.toThrow('down');
+  });
+});
+
+test('an outage is waited out and told; other errors are not', async () => {
+  const told: (string | null)[] = [];
+  const { signal } = new AbortController();
+  let calls = 0;
+  const down = new EmbedlineError('STORE_UNREACHABLE', 'down', { retryable: true });
+  const operation = () => ((calls += 1) < 2 ? Promise.reject(down) : Promise.resolve('done'));
+  expect(
+    await waitOutOutage(operation, { signal, onWaiting: (error) => told.push(error?.message ?? null) }),
+  ).toBe('done');
+  expect(told).toEqual(['down', null]);
+  const rejected = new EmbedlineError('STORE_REJECTED', 'bad point');
+  await expect(
+    waitOutOutage(() => Promise.reject(rejected), { signal, onWaiting: () => undefined }),
+  ).rejects.toBe(rejected);
+});
+
+test('what was acquired is released last in, first out, each once, whatever fails', async () => {
+  const order: number[] = [];
+  const releasers = new Releasers();
+  releasers.add(() => void order.push(1));
+  releasers.add(() => {
+    order.push(2);
+    throw new Error('two');
+  });
+  releasers.own({ close: () => void order.push(3) });
+  await expect(releasers.release()).rejects.toThrow('two');
+  await releasers.release();
+  expect(order).toEqual([3, 2, 1]);
+});
+
+describe('configuration', () => {
+  test('defaults, and empty variables count as not set', () => {
+    expect(loadConfig({ QDRANT_URL: '', REDIS_URL: '' }, '/here')).toMatchObject({
+      redisUrl: null,
+      qdrantUrl: null,
+      dataDirectory: '/here/.embedline',
+      prefix: '{embedline}',
+    });
+  });
+
+  test('every problem is named at once, no value is shown', () => {
+    const load = () =>
+      loadConfig({ REDIS_URL: 'http://:hidden@x', EMBEDLINE_PREFIX: 'plain', EMBEDLINE_LOG_LEVEL: 'loud' });
+    expect(load).toThrow(/REDIS_URL.*EMBEDLINE_PREFIX.*EMBEDLINE_LOG_LEVEL/s);
+    expect(load).not.toThrow(/hidden/);
+    expect(Object.keys(environmentVariables)).toContain('QDRANT_API_KEY');
+  });
+});
+
+test('secrets do not get into texts', () => {
+  const texts = [
+    'redis://user:p@ss@host:1/0',
+    'rediss://:hunter2@h',
+    '{"api-key":"hunter2"}',
+    'api_key=hunter2',
+    'Authorization: Bearer hunter2',
+    'password: hunter2',
+  ];
+  for (const text of texts) expect(redactSecrets(text)).not.toMatch(/hunter2|p@ss/);
+  expect(redactSecrets('http://host:6333/path?a=b@c is fine')).toBe('http://host:6333/path?a=b@c is fine');
+});
+
+test('filters', () => {
+  expect(
+    parseFilters(['year=2009', 'name=John', 'code="007"', 'open=true', 'gone=null', 'zip=01234']),
+  ).toEqual({ year: 2009, name: 'John', code: '007', open: true, gone: null, zip: '01234' });
+  expect(() => parseFilters(['=x'])).toThrow(EmbedlineError);
+});
