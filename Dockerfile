@@ -1,0 +1,30 @@
+# One image for both programs: `embedline` by default, `embedline-worker` as another command. The model is inside.
+ARG BASE=node:24-slim
+
+FROM ${BASE} AS build
+WORKDIR /app
+ENV ONNXRUNTIME_NODE_INSTALL=skip
+COPY package.json package-lock.json .npmrc ./
+COPY packages/core/package.json packages/core/
+COPY apps/producer/package.json apps/producer/
+COPY apps/worker/package.json apps/worker/
+# No install script is needed: Node is the base's own, and native parts come in their packages.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM ${BASE}
+WORKDIR /app
+ENV NODE_ENV=production \
+    EMBEDLINE_HOME=/data \
+    EMBEDLINE_NO_INSTALL=1 \
+    PATH=/app/node_modules/.bin:$PATH
+COPY --from=build /app/node_modules node_modules
+COPY package.json LICENSE NOTICE ./
+COPY models models
+COPY scripts scripts
+COPY packages packages
+COPY apps apps
+RUN useradd --system --create-home --uid 10001 embedline && mkdir /data && chown embedline /data
+USER embedline
+VOLUME /data
+WORKDIR /corpus
+CMD ["embedline", "--help"]

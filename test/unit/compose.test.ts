@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { environmentVariables } from '@embedline/core';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const serviceSchema = z.looseObject({
+  image: z.string(),
+  environment: z.record(z.string(), z.string().nullable()).optional(),
+  healthcheck: z.looseObject({ test: z.array(z.string()) }).optional(),
+  ports: z.array(z.string()).optional(),
+});
+const read = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
+const compose = z
+  .looseObject({ services: z.record(z.string(), serviceSchema) })
+  .parse(parse(await read('docker-compose.yml'), { merge: true }));
+
+test('the services of a whole pipeline are there, and none is published', () => {
+  expect(Object.keys(compose.services).sort()).toEqual(['producer', 'qdrant', 'redis', 'worker']);
+  for (const service of Object.values(compose.services)) expect(service.ports).toBeUndefined();
+});
+
+test('the programs get only environment variables that the code reads', () => {
+  for (const name of ['worker', 'producer']) {
+    const variables = Object.keys(compose.services[name]?.environment ?? {});
+    expect(variables).toContain('REDIS_URL');
+    expect(variables.filter((variable) => !(variable in environmentVariables))).toEqual([]);
+  }
+});
+
+test('Redis is set up as checkRedis demands, and images are pinned', () => {
+  const command = (compose.services['redis']?.['command'] as string[]).join(' ');
+  expect(command).toContain('--appendonly yes');
+  expect(command).toContain('--maxmemory-policy noeviction');
+  for (const name of ['redis', 'qdrant']) {
+    expect(compose.services[name]?.image).toMatch(/:v?\d+\.\d+/);
+    expect(compose.services[name]?.healthcheck?.test[0]).toBe('CMD');
+  }
+});
+
+test('the image sets only variables that the code or its tools read, and runs as nobody special', async () => {
+  const dockerfile = await read('Dockerfile');
+  const ours = [...dockerfile.matchAll(/\b(EMBEDLINE_\w+)=/g)].map(([, name]) => name ?? '');
+  expect(ours.filter((name) => !(name in environmentVariables))).toEqual([]);
+  expect(dockerfile).toMatch(/^USER embedline$/m);
+  expect(dockerfile).toContain('COPY models models');
+});
