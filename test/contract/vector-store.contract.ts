@@ -246,7 +246,7 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
           const points = await store.open(generation);
           const model = new Map<string, StoredPoint>();
           for (const step of operations) await apply(step, points, model);
-          const stored = await points.retrieve([...['a', 'b', 'c', 'd'].map((id) => chunkOf(id, '').id)]);
+          const stored = await points.retrieve(['a', 'b', 'c', 'd'].map((id) => chunkOf(id, '').id));
           expect(
             new Map([...stored].map(([id, { chunk, runSequence }]) => [id, { chunk, runSequence }])),
           ).toEqual(new Map([...model].map(([id, { chunk, runSequence }]) => [id, { chunk, runSequence }])));

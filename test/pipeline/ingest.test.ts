@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
 import { comparable, storedPoints } from '../support/stored.ts';
@@ -43,7 +44,7 @@ describe('convergence', () => {
       documents: { read: 9, new: 9 },
       deadLetters: 0,
     });
-    const total = (first?.['chunks'] as { total: number }).total;
+    const { total } = z.object({ total: z.number() }).parse(first?.['chunks']);
     expect(total).toBeGreaterThan(9);
 
     const again = summaryOf(await ingestJson(bench, file, '--metadata-fields', 'year'));

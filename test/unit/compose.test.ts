@@ -29,7 +29,7 @@ test('the programs get only environment variables that the code reads', () => {
 });
 
 test('Redis is set up as checkRedis demands, and images are pinned', () => {
-  const command = (compose.services['redis']?.['command'] as string[]).join(' ');
+  const command = z.array(z.string()).parse(compose.services['redis']?.['command']).join(' ');
   expect(command).toContain('--appendonly yes');
   expect(command).toContain('--maxmemory-policy noeviction');
   for (const name of ['redis', 'qdrant']) {
