@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { glob } from 'tinyglobby';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const files = await glob(['packages/*/src/**/*.ts', 'apps/*/src/**/*.ts'], { cwd: root });
+const files = await Array.fromAsync(glob('{packages,apps}/*/src/**/*.ts', { cwd: root }));
 const sources = await Promise.all(
   files.map(async (file) => {
     const text = await readFile(join(root, file), 'utf8');

@@ -1,7 +1,6 @@
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { glob, lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { EmbedlineError } from '@embedline/core';
-import { glob, isDynamicPattern } from 'tinyglobby';
 import { ENDINGS, formatOf, type FileFormat } from './file-format.ts';
 import type { SourceFormat } from './read-item.ts';
 
@@ -28,6 +27,9 @@ export interface FindOptions {
   readonly format?: SourceFormat | undefined;
 }
 
+/** What makes a source a glob and not a path. */
+const SPECIAL = /[*?[\]{}()]|[!+@]\(/;
+
 /**
  * Every file of the sources, in a stable order. Directories are walked; hidden files and node_modules are left out.
  * @throws EmbedlineError SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE, USAGE before the first file of a source
@@ -47,21 +49,15 @@ async function* filesOf(source: string, options: FindOptions): AsyncGenerator<So
   const path = resolve(options.cwd, source);
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
   if (found instanceof Error) {
-    if (isDynamicPattern(source)) yield* globbed(source, options);
+    if (SPECIAL.test(source)) yield* globbed(source, options);
     else throw cannotRead(source, found);
   } else if (found.isDirectory()) yield* walk(path, await realpath(path), '', options);
   else yield single(path, basename(path), options, source);
 }
 
 async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  const paths = await glob(pattern, {
-    cwd: options.cwd,
-    absolute: true,
-    followSymbolicLinks: false,
-    expandDirectories: false,
-    // Pipes and devices are refused by name, not passed over.
-    onlyFiles: false,
-  });
+  const paths: string[] = [];
+  for await (const path of glob(pattern, { cwd: options.cwd })) paths.push(resolve(options.cwd, path));
   const root = resolve(options.cwd, fixedPrefix(pattern));
   const realRoot = await realpath(root);
   for (const path of paths.sort()) {
@@ -138,7 +134,7 @@ function single(path: string, id: string, options: FindOptions, source: string):
 
 /** The part of a pattern before its first special character, up to a directory. */
 function fixedPrefix(pattern: string): string {
-  const special = pattern.search(/[*?[\]{}()]|[!+@]\(/);
+  const special = pattern.search(SPECIAL);
   return dirname(`${pattern.slice(0, special === -1 ? pattern.length : special)}x`);
 }
 

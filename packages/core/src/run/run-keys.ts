@@ -18,6 +18,8 @@ export interface RunKeys {
   rate(runId: string): string;
   /** String: the owner of a lock, JSON. */
   lock(scope: string): string;
+  /** String: who had the lock last, JSON. */
+  lastLockOwner(scope: string): string;
   /** String: the sequence that was given out last. */
   readonly sequence: string;
   /** String with a time to live: one connected worker, JSON. */
@@ -37,6 +39,7 @@ export function runKeys(prefix: string): RunKeys {
     byWorker: (runId) => run(runId, ':workers'),
     rate: (runId) => run(runId, ':rate'),
     lock: (scope) => `${prefix}:lock:${scope}`,
+    lastLockOwner: (scope) => `${prefix}:last-lock-owner:${scope}`,
     sequence: `${prefix}:sequence`,
     worker: (workerId) => `${prefix}:worker:${workerId}`,
     workers: `${prefix}:workers`,

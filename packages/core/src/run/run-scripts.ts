@@ -26,75 +26,108 @@ export async function runScript(
 }
 
 /**
- * Counts a finished batch, once however often it is delivered: the bit decides.
+ * What the scripts of a run share. KEYS are those of {@link RunLedger}: run hash, done bitmap, dead letters hash,
+ * per-worker hash, rate hash. ARGV[1] is the seconds after which an untouched run is forgotten: whatever a script
+ * writes, and whenever (a batch may end after its run), no key of a run stays behind without an end.
+ */
+const ASSERT_THERE = `if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end`;
+const ASSERT_RUNNING = `${ASSERT_THERE}
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end`;
+const KEEP = `for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end`;
+const ADD_LETTERS = `
+local function addLetters(first, most)
+  for i = first, #ARGV, 2 do
+    if redis.call('HEXISTS', KEYS[3], ARGV[i]) == 0 then
+      redis.call('HINCRBY', KEYS[1], 'deadLetters', 1)
+      if redis.call('HLEN', KEYS[3]) < most then redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+    end
+  end
+end`;
+
+/**
+ * Writes the record of a new run and lists it.
  *
- * KEYS  run hash, done bitmap, dead letters hash, per-worker hash, rate hash
- * ARGV  batch index, worker id, chunks, tokens, bytes, most dead letters kept, then (key, JSON) per dead letter
- * Returns 1 counted, 0 counted before, -1 the run is not there
+ * KEYS  those of the run, sorted set of runs
+ * ARGV  seconds to keep, run id, specification (JSON), start in ms, most runs listed
+ * Returns 1
+ */
+export const CREATE_RUN = script(`
+redis.call('HSET', KEYS[1], 'spec', ARGV[3], 'state', 'running', 'stage', 'reading')
+redis.call('ZADD', KEYS[6], ARGV[4], ARGV[2])
+redis.call('ZREMRANGEBYRANK', KEYS[6], 0, -ARGV[5] - 1)
+${KEEP}
+return 1`);
+
+/**
+ * Counts a finished batch, once however often it is delivered: the bit decides. A batch of a run that has ended counts
+ * too: its work is done.
+ *
+ * KEYS  those of the run
+ * ARGV  seconds to keep, batch index, worker id, chunks, tokens, bytes, most dead letters kept, then (key, JSON) per
+ *       dead letter
+ * Returns 1 counted, 0 counted before, -1 the run is not there, -2 the run is sealed and has no such batch
  */
 export const COMPLETE_BATCH = script(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-if redis.call('SETBIT', KEYS[2], ARGV[1], 1) == 1 then return 0 end
-redis.call('HINCRBY', KEYS[1], 'batchesDone', 1)
-redis.call('HINCRBY', KEYS[1], 'chunksEmbedded', ARGV[3])
-redis.call('HINCRBY', KEYS[1], 'tokensEmbedded', ARGV[4])
-redis.call('HINCRBY', KEYS[1], 'bytesDone', ARGV[5])
-redis.call('HINCRBY', KEYS[4], ARGV[2] .. ':batches', 1)
-redis.call('HINCRBY', KEYS[4], ARGV[2] .. ':chunks', ARGV[3])
+${ADD_LETTERS}
+${ASSERT_THERE}
+local run = redis.call('HMGET', KEYS[1], 'sealed', 'batchesTotal')
+if run[1] and tonumber(ARGV[2]) >= tonumber(run[2]) then return -2 end
+if redis.call('SETBIT', KEYS[2], ARGV[2], 1) == 1 then return 0 end
+redis.call('HINCRBY', KEYS[1], 'chunksEmbedded', ARGV[4])
+redis.call('HINCRBY', KEYS[1], 'tokensEmbedded', ARGV[5])
+redis.call('HINCRBY', KEYS[1], 'bytesDone', ARGV[6])
+redis.call('HINCRBY', KEYS[4], ARGV[3] .. ':batches', 1)
+redis.call('HINCRBY', KEYS[4], ARGV[3] .. ':chunks', ARGV[4])
 local bucket = math.floor(tonumber(redis.call('TIME')[1]) / 10)
-redis.call('HINCRBY', KEYS[5], bucket, ARGV[3])
+redis.call('HINCRBY', KEYS[5], bucket, ARGV[4])
 redis.call('HDEL', KEYS[5], bucket - 8, bucket - 9, bucket - 10)
-for i = 7, #ARGV, 2 do
-  if redis.call('HEXISTS', KEYS[3], ARGV[i]) == 0 then
-    redis.call('HINCRBY', KEYS[1], 'deadLetters', 1)
-    if redis.call('HLEN', KEYS[3]) < tonumber(ARGV[6]) then redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
-  end
-end
+addLetters(8, tonumber(ARGV[7]))
+${KEEP}
 return 1`);
 
 /**
- * Records dead letters; one that is there already is not counted again.
+ * Records dead letters of the producer; one that is kept is not counted again, and a slice that is sent twice (ioredis
+ * does, when a connection breaks before the answer) counts once, also beyond those that are kept.
  *
- * KEYS  run hash, dead letters hash
- * ARGV  most dead letters kept, then (key, JSON) per dead letter
- * Returns 1, or -1 when the run is not there
+ * KEYS  those of the run
+ * ARGV  seconds to keep, id of this slice, most dead letters kept, then (key, JSON) per dead letter
+ * Returns 1, 0 the run has ended, -1 the run is not there
  */
 export const ADD_DEAD_LETTERS = script(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-for i = 2, #ARGV, 2 do
-  if redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
-    redis.call('HINCRBY', KEYS[1], 'deadLetters', 1)
-    if redis.call('HLEN', KEYS[2]) < tonumber(ARGV[1]) then redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-  end
-end
+${ADD_LETTERS}
+${ASSERT_RUNNING}
+if redis.call('HGET', KEYS[1], 'lastLetters') == ARGV[2] then return 1 end
+redis.call('HSET', KEYS[1], 'lastLetters', ARGV[2])
+addLetters(4, tonumber(ARGV[3]))
+${KEEP}
 return 1`);
 
 /**
- * Writes fields of a run that exists; never brings a lost run back as a fragment.
+ * Writes fields of a run that exists and has not ended; never brings a lost run back as a fragment.
  *
- * KEYS  run hash
- * ARGV  field, value, ...
- * Returns 1, or -1 when the run is not there
+ * KEYS  those of the run
+ * ARGV  seconds to keep, field, value, ...
+ * Returns 1, 0 the run has ended, -1 the run is not there
  */
 export const UPDATE_RUN = script(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
+${ASSERT_RUNNING}
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+${KEEP}
 return 1`);
 
 /**
  * Ends a run. The first end wins.
  *
- * KEYS  run hash, done bitmap, dead letters hash, per-worker hash, rate hash
- * ARGV  state, message, seconds until the record is forgotten
+ * KEYS  those of the run
+ * ARGV  seconds to keep, state, message
  * Returns 1 ended now, 0 ended before, -1 the run is not there
  */
 export const END_RUN = script(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+${ASSERT_RUNNING}
 local now = redis.call('TIME')
-redis.call('HSET', KEYS[1], 'state', ARGV[1], 'message', ARGV[2], 'stage', 'ended',
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'message', ARGV[3], 'stage', 'ended',
   'endedAtMs', now[1] * 1000 + math.floor(now[2] / 1000))
-for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+${KEEP}
 return 1`);
 
 /**
@@ -111,26 +144,35 @@ redis.call('SET', KEYS[1], string.format('%d', sequence))
 return sequence`);
 
 /**
- * Takes a lock, or says who has it.
+ * Takes a lock, or says who has it. Asked again by the owner (ioredis repeats a command whose answer was lost), the
+ * lock is still the owner's.
  *
- * KEYS  lock
- * ARGV  owner (JSON), time to live in ms, owner who may be replaced ('' for none)
+ * KEYS  lock, its last owner
+ * ARGV  owner (JSON), time to live in ms, owner who may be replaced ('' for none), ms to remember the last owner
  * Returns '' when it was taken, else the owner
  */
 export const ACQUIRE_LOCK = script(`
 local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[3] then return owner end
+if owner and owner ~= ARGV[1] and owner ~= ARGV[3] then return owner end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[4])
 return ''`);
 
 /**
- * Renews (time to live > 0) or gives up (0) a lock that is still one's own.
+ * Renews (time to live > 0) or gives up (0) a lock that is still one's own. One that ran out while Redis or its owner
+ * was away is still one's own if nobody had it since.
  *
- * KEYS  lock
- * ARGV  owner (JSON), time to live in ms
- * Returns 1, or 0 when it is another's or nobody's
+ * KEYS  lock, its last owner
+ * ARGV  owner (JSON), time to live in ms, ms to remember the last owner
+ * Returns 1, or 0 when it is another's or was forgotten
  */
 export const HOLD_LOCK = script(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if tonumber(ARGV[2]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) else redis.call('DEL', KEYS[1]) end
+local owner = redis.call('GET', KEYS[1]) or redis.call('GET', KEYS[2])
+if owner ~= ARGV[1] then return 0 end
+if tonumber(ARGV[2]) > 0 then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
+else
+  redis.call('DEL', KEYS[1], KEYS[2])
+end
 return 1`);
