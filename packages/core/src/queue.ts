@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Queue, type JobsOptions } from 'bullmq';
+import { Queue, type JobsOptions, type JobType } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EmbedlineError, messageOf } from './errors.ts';
 import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
+import { refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
 
 /**
@@ -30,6 +31,13 @@ const JOB_OPTIONS: JobsOptions = {
 /** One addBulk holds at most so much: it is a pipeline, not a transaction, and blocks Redis while it runs (B19, B20). */
 const MAX_SLICE_JOBS = 200;
 const MAX_SLICE_BYTES = 4 * 1024 * 1024;
+const IDS_PER_PAGE = 1000;
+
+/**
+ * In these a job is still to be dealt with, by a worker or, when it failed, by whoever asks for `failed`. One that
+ * BullMQ calls completed has set its batch's bit; if the bit is not there, Redis has lost it.
+ */
+const LIVE_STATES: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized', 'failed']);
 
 export interface BatchQueueOptions {
   readonly connection: Redis;
@@ -49,7 +57,7 @@ export interface FailedBatch {
 export interface BatchQueue {
   /** Adds jobs; returns when Redis has them all. Adding one twice adds it once. */
   enqueue(jobs: readonly EmbedJob[], options?: { signal?: AbortSignal }): Promise<void>;
-  /** Which of these batches Redis has no job for. */
+  /** Which of these batches nobody will work on any more: Redis has no job for them, or takes it for completed. */
   missing(runId: string, batchIndexes: readonly number[]): Promise<number[]>;
   /** Batches of a run that BullMQ gave up on. */
   failed(runId: string): Promise<FailedBatch[]>;
@@ -71,14 +79,15 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
       for (const slice of slices(jobs)) await addSlice(queue, slice, options, signal);
     },
     missing: async (runId, batchIndexes) => {
-      const found = await Promise.all(batchIndexes.map((index) => queue.getJob(jobId(runId, index))));
-      return batchIndexes.filter((_, position) => found[position] === undefined);
+      const states = await Promise.all(batchIndexes.map((index) => queue.getJobState(jobId(runId, index))));
+      return batchIndexes.filter((_, position) => !LIVE_STATES.has(states[position] ?? 'unknown'));
     },
     failed: async (runId) => {
-      const jobs = await queue.getFailed();
+      const ids = await idsOf(queue, 'failed', runId);
+      const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
       return jobs.flatMap((job) => {
-        const id = parseJobId(job.id ?? '');
-        if (id === null || id.runId !== runId) return [];
+        const id = parseJobId(job?.id ?? '');
+        if (job === undefined || id === null) return [];
         return [
           { batchIndex: id.batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade },
         ];
@@ -116,15 +125,6 @@ async function addSlice(
   }
 }
 
-/** What Redis says while it cannot take writes but will again; the ids are deterministic, so the whole slice is tried again. */
-function refusalReason(error: unknown): string | null {
-  const message = messageOf(error);
-  if (message.startsWith('OOM')) return 'Redis is at its maxmemory';
-  if (/^(READONLY|LOADING|MASTERDOWN|MISCONF|CLUSTERDOWN)/.test(message))
-    return `Redis takes no writes (${message})`;
-  return null;
-}
-
 function unreachable(cause: unknown): EmbedlineError {
   return new EmbedlineError(
     'REDIS_UNREACHABLE',
@@ -151,15 +151,21 @@ function* slices(jobs: readonly EmbedJob[]): Generator<EmbedJob[]> {
 
 async function removeWaiting(queue: Queue, runId: string): Promise<number> {
   let removed = 0;
-  const jobs = await queue.getJobs(['waiting', 'delayed', 'prioritized']);
-  for (const job of jobs) {
-    if (parseJobId(job.id ?? '')?.runId !== runId) continue;
-    // A worker may take the job in this very moment: then it stays, which is harmless.
-    const gone = await job.remove().then(
-      () => true,
-      () => false,
-    );
-    if (gone) removed += 1;
+  for (const state of ['waiting', 'delayed', 'prioritized'] as const) {
+    for (const id of await idsOf(queue, state, runId)) {
+      // A worker may take the job in this very moment: then it stays, which is harmless.
+      removed += await queue.remove(id).catch(() => 0);
+    }
   }
   return removed;
+}
+
+/** Ids only, a page at a time: the jobs of all runs together may be larger than memory. */
+async function idsOf(queue: Queue, state: JobType, runId: string): Promise<string[]> {
+  const ids = new Set<string>();
+  for (let start = 0; ; start += IDS_PER_PAGE) {
+    const page = await queue.getRanges([state], start, start + IDS_PER_PAGE - 1);
+    for (const id of page) if (parseJobId(id)?.runId === runId) ids.add(id);
+    if (page.length < IDS_PER_PAGE) return [...ids];
+  }
 }

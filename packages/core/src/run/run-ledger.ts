@@ -1,10 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { z } from 'zod';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError } from '../errors.ts';
+import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
-import { decodeRun, runSpecSchema } from './run-record.ts';
-import { ADD_DEAD_LETTERS, COMPLETE_BATCH, END_RUN, runScript, UPDATE_RUN } from './run-scripts.ts';
+import { decodeRun, parseSpec } from './run-record.ts';
+import {
+  ADD_DEAD_LETTERS,
+  COMPLETE_BATCH,
+  CREATE_RUN,
+  END_RUN,
+  READ_RUN,
+  runScript,
+  UPDATE_RUN,
+  type Script,
+} from './run-scripts.ts';
 import type { BatchResult, ProducerCounts, RunProgress, RunSpec, RunStage, RunState } from './run.ts';
 
 export interface RunLedgerOptions {
@@ -20,16 +30,18 @@ export interface CompletedBatch {
   readonly deadLetters: readonly DeadLetter[];
 }
 
-/** Details are kept of so many dead letters of a run; the count is exact beyond. */
+/** Details are kept of so many dead letters of a run; the count goes on beyond. */
 export const MAX_DEAD_LETTERS_KEPT = 10_000;
-/** An ended run is remembered for 30 days, and only the last 100 are listed. */
+/** A run is remembered for 30 days after the last thing that happened to it, and only the last 100 are listed. */
 const RETENTION_SECONDS = 30 * 24 * 3600;
 const MAX_RUNS_LISTED = 100;
+const LETTERS_PER_CALL = 500;
 
 /**
  * The record of each run in Redis: what it is, how far it is, what was given up on. Counters of the workers change in
  * one script only, keyed by batch, so that a batch delivered five times counts once (hazards P1). A run whose record
- * is missing is lost, never complete.
+ * is missing is lost, never complete. Every write is idempotent and waits out a Redis that refuses writes, for a minute.
+ * Every method throws REDIS_UNREACHABLE (retryable) when Redis stays away for longer than its connection is patient.
  */
 export class RunLedger {
   readonly #redis: Redis;
@@ -42,115 +54,113 @@ export class RunLedger {
 
   /** Writes the record of a new run, in state `running`, stage `reading`; its start is the clock of Redis. */
   async create(spec: Omit<RunSpec, 'version' | 'startedAtMs'>): Promise<RunSpec> {
-    const [seconds, micros] = await this.#redis.time();
+    const { runId } = spec;
+    const [seconds, micros] = await this.#read(runId, () => this.#redis.time());
     const startedAtMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const whole: RunSpec = { version: 1, ...spec, startedAtMs };
-    await this.#redis.hset(this.#keys.run(spec.runId), {
-      spec: JSON.stringify(whole),
-      state: 'running',
-      stage: 'reading',
-    });
-    await this.#redis.zadd(this.#keys.runs, startedAtMs, spec.runId);
-    await this.#redis.zremrangebyrank(this.#keys.runs, 0, -MAX_RUNS_LISTED - 1);
+    const keys = [...this.#keysOf(runId), this.#keys.runs];
+    await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, MAX_RUNS_LISTED], keys);
     return whole;
   }
 
   /** What the run is, or null when Redis does not have it. @throws RUN_LOST when the record is not readable */
   async spec(runId: string): Promise<RunSpec | null> {
-    const text = await this.#redis.hget(this.#keys.run(runId), 'spec');
-    if (text === null) return null;
-    return parseJson(runSpecSchema, text, runId);
+    const text = await this.#read(runId, () => this.#redis.hget(this.#keys.run(runId), 'spec'));
+    return text === null ? null : parseSpec(text, runId);
   }
 
-  /** @throws RUN_LOST */
+  /** @throws RUN_LOST, RUN_SUPERSEDED when the run has ended */
   recordProducer(runId: string, counts: ProducerCounts): Promise<void> {
     return this.#update(runId, ...Object.entries(counts).flat());
   }
 
-  /** @throws RUN_LOST */
+  /** @throws RUN_LOST, RUN_SUPERSEDED when the run has ended */
   setStage(runId: string, stage: RunStage): Promise<void> {
     return this.#update(runId, 'stage', stage);
   }
 
-  /** Says, in one step, that all batches are known: only now can a run be complete. @throws RUN_LOST */
+  /**
+   * Says, in one step, that all batches are known: only now can a run be complete.
+   * @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
+   */
   seal(runId: string, counts: ProducerCounts): Promise<void> {
     return this.#update(runId, ...Object.entries(counts).flat(), 'sealed', 1, 'stage', 'embedding');
   }
 
-  /** The only place where a batch is counted. @throws RUN_LOST */
+  /**
+   * The only place where a batch is counted, also one of a run that has ended in the meantime.
+   * @throws RUN_LOST, JOB_INVALID when the run is sealed and has no such batch
+   */
   async completeBatch(batch: CompletedBatch): Promise<'counted' | 'already-counted'> {
-    const { runId, result } = batch;
-    const answer = await runScript(this.#redis, COMPLETE_BATCH, this.#allKeys(runId), [
-      batch.batchIndex,
+    const { runId, batchIndex, result } = batch;
+    const answer = await this.#run(COMPLETE_BATCH, runId, [
+      batchIndex,
       batch.workerId,
       result.chunksEmbedded,
       result.tokensEmbedded,
       result.bytes,
       MAX_DEAD_LETTERS_KEPT,
-      ...batch.deadLetters.flatMap((letter) => [letter.key, JSON.stringify(letter)]),
+      ...encodeLetters(batch.deadLetters),
     ]);
-    if (answer === -1) throw lost(runId);
+    if (answer === -2) {
+      throw new EmbedlineError(
+        'JOB_INVALID',
+        `Batch ${batchIndex} is none of run ${runId}, which is sealed with fewer. If others write to this Redis, give embedline its own.`,
+      );
+    }
     return answer === 1 ? 'counted' : 'already-counted';
   }
 
   async isBatchDone(runId: string, batchIndex: number): Promise<boolean> {
-    return (await this.#redis.getbit(this.#keys.done(runId), batchIndex)) === 1;
+    return (await this.#read(runId, () => this.#redis.getbit(this.#keys.done(runId), batchIndex))) === 1;
   }
 
   /** Indexes of the batches that are not done, in order; all of them below `batchesTotal`. */
   async pendingBatches(runId: string, batchesTotal: number): Promise<number[]> {
-    const bitmap = (await this.#redis.getBuffer(this.#keys.done(runId))) ?? Buffer.alloc(0);
+    const read = () => this.#redis.getBuffer(this.#keys.done(runId));
+    const bitmap = (await this.#read(runId, read)) ?? Buffer.alloc(0);
     const isDone = (index: number) => ((bitmap[index >> 3] ?? 0) >> (7 - (index & 7))) & 1;
     return Array.from({ length: batchesTotal }, (_, index) => index).filter((index) => isDone(index) === 0);
   }
 
-  /** Idempotent by the letters' keys. @throws RUN_LOST */
+  /**
+   * Dead letters of the producer, the only one to call this for a run, one call at a time. One that is kept in detail
+   * and comes again is not counted again. @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
+   */
   async addDeadLetters(runId: string, letters: readonly DeadLetter[]): Promise<void> {
-    for (let start = 0; start < letters.length; start += 500) {
-      const slice = letters.slice(start, start + 500);
-      const answer = await runScript(
-        this.#redis,
-        ADD_DEAD_LETTERS,
-        [this.#keys.run(runId), this.#keys.deadLetters(runId)],
-        [MAX_DEAD_LETTERS_KEPT, ...slice.flatMap((letter) => [letter.key, JSON.stringify(letter)])],
-      );
-      if (answer === -1) throw lost(runId);
+    for (let start = 0; start < letters.length; start += LETTERS_PER_CALL) {
+      const slice = letters.slice(start, start + LETTERS_PER_CALL);
+      const args = [randomUUID(), MAX_DEAD_LETTERS_KEPT, ...encodeLetters(slice)];
+      if ((await this.#run(ADD_DEAD_LETTERS, runId, args)) === 0) throw superseded(runId);
     }
   }
 
   /** The dead letters that are kept in detail, in no particular order. */
   async deadLetters(runId: string): Promise<DeadLetter[]> {
-    const values = await this.#redis.hvals(this.#keys.deadLetters(runId));
+    const values = await this.#read(runId, () => this.#redis.hvals(this.#keys.deadLetters(runId)));
     return values.map((value) => JSON.parse(value) as DeadLetter);
   }
 
   /** Ends a run; the first end wins. @throws RUN_LOST */
   async end(runId: string, state: Exclude<RunState, 'running'>, message: string | null): Promise<void> {
-    const args = [state, message ?? '', RETENTION_SECONDS];
-    if ((await runScript(this.#redis, END_RUN, this.#allKeys(runId), args)) === -1) throw lost(runId);
+    await this.#run(END_RUN, runId, [state, message ?? '']);
   }
 
-  /** Everything that is known of a run now, or null when Redis does not have it. */
+  /** Everything that is known of a run at one moment, or null when Redis does not have it. */
   async progress(runId: string): Promise<RunProgress | null> {
-    const [record, byWorker, rate, time] = await Promise.all([
-      this.#redis.hgetall(this.#keys.run(runId)),
-      this.#redis.hgetall(this.#keys.byWorker(runId)),
-      this.#redis.hgetall(this.#keys.rate(runId)),
-      this.#redis.time(),
-    ]);
-    if (record['spec'] === undefined) return null;
-    const spec = parseJson(runSpecSchema, record['spec'], runId);
-    return decodeRun({ spec, record, byWorker, rate, nowSeconds: Number(time[0]) });
+    const read = () => runScript(this.#redis, READ_RUN, this.#keysOf(runId), []);
+    return decodeRun(runId, await this.#read(runId, read));
   }
 
   /** Runs, newest first. */
   async list(limit = MAX_RUNS_LISTED): Promise<RunProgress[]> {
-    const ids = await this.#redis.zrevrange(this.#keys.runs, 0, limit - 1);
+    const ids = await this.#read('', () => this.#redis.zrevrange(this.#keys.runs, 0, limit - 1));
     const runs = await Promise.all(ids.map((id) => this.progress(id)));
     return runs.filter((run) => run !== null);
   }
 
-  #allKeys(runId: string): string[] {
+  /** In the order of the scripts' KEYS. */
+  #keysOf(runId: string): string[] {
     const keys = this.#keys;
     return [
       keys.run(runId),
@@ -162,7 +172,31 @@ export class RunLedger {
   }
 
   async #update(runId: string, ...fields: (string | number)[]): Promise<void> {
-    if ((await runScript(this.#redis, UPDATE_RUN, [this.#keys.run(runId)], fields)) === -1) throw lost(runId);
+    if ((await this.#run(UPDATE_RUN, runId, fields)) === 0) throw superseded(runId);
+  }
+
+  async #run(
+    script: Script,
+    runId: string,
+    args: readonly (string | number)[],
+    keys = this.#keysOf(runId),
+  ): Promise<unknown> {
+    const write = () => runScript(this.#redis, script, keys, [RETENTION_SECONDS, ...args]);
+    try {
+      const answer = await waitOutRefusals(write);
+      if (answer !== -1) return answer;
+    } catch (cause) {
+      throw redisFailure(`Writing the record of run ${runId} to Redis`, cause);
+    }
+    throw lost(runId);
+  }
+
+  async #read<T>(runId: string, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      throw redisFailure(runId === '' ? 'Reading runs from Redis' : `Reading run ${runId} from Redis`, cause);
+    }
   }
 }
 
@@ -179,14 +213,13 @@ function lost(runId: string): EmbedlineError {
   );
 }
 
-function parseJson<T>(schema: z.ZodType<T>, text: string, runId: string): T {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new EmbedlineError(
-      'RUN_LOST',
-      `The record of run ${runId} in Redis is not readable by this version. Use one version everywhere, and ingest again.`,
-      { cause },
-    );
-  }
+function superseded(runId: string): EmbedlineError {
+  return new EmbedlineError(
+    'RUN_SUPERSEDED',
+    `Run ${runId} was ended by another process, which took it for dead. Ingest again: that costs only the difference.`,
+  );
+}
+
+function encodeLetters(letters: readonly DeadLetter[]): string[] {
+  return letters.flatMap((letter) => [letter.key, JSON.stringify(letter)]);
 }

@@ -1,7 +1,9 @@
+import { readFile, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
+import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys } from './run-keys.ts';
 import { ACQUIRE_LOCK, HOLD_LOCK, NEXT_SEQUENCE, runScript } from './run-scripts.ts';
 
@@ -40,46 +42,88 @@ const ownerSchema = z.object({
   pid: z.number(),
   runId: z.string(),
   sinceMs: z.number(),
+  pidSpace: z.string(),
 });
+type Holder = z.infer<typeof ownerSchema>;
 
 /** Another owner's lock that stays is asked for this often. */
 const RETRY_MS = 500;
+/** An owner that was away for longer has lost a lock that nobody took in the meantime, too. */
+const REMEMBER_MS = 3_600_000;
 
-/** @throws EmbedlineError RUN_LOCKED that names the owner, unless `wait` is set */
+/** @throws EmbedlineError RUN_LOCKED that names the owner, unless `wait` is set; REDIS_UNREACHABLE */
 export async function acquireRunLock(options: RunLockOptions): Promise<RunLock> {
-  const { redis, scope, ttlMs = 30_000 } = options;
-  const key = runKeys(options.prefix).lock(scope);
-  const value = JSON.stringify({ ...options.owner, sinceMs: Date.now() });
+  const { redis, scope, signal, ttlMs = 30_000 } = options;
+  const names = runKeys(options.prefix);
+  const keys = [names.lock(scope), names.lastLockOwner(scope)];
+  const self: Holder = { ...options.owner, sinceMs: Date.now(), pidSpace: await readPidSpace() };
+  const value = JSON.stringify(self);
   let replace = '';
   for (let waiting = false; ;) {
-    const holder = String(await runScript(redis, ACQUIRE_LOCK, [key], [value, ttlMs, replace]));
-    if (holder === '') return hold(redis, key, value, ttlMs, scope);
-    const owner = ownerSchema.safeParse(JSON.parse(holder));
-    if (owner.success && replace === '' && isDead(owner.data, options)) {
+    signal?.throwIfAborted();
+    const holder = await askForLock(redis, scope, keys, [value, ttlMs, replace, REMEMBER_MS]);
+    if (holder === '') return hold({ redis, keys, value, ttlMs, scope });
+    const owner = parseHolder(holder);
+    if (owner !== null && replace === '' && isDead(owner, self, options.isAlive)) {
       replace = holder;
       continue;
     }
     replace = '';
-    const message = describeHolder(scope, owner.data);
+    const message = describeHolder(scope, owner, ttlMs);
     if (options.wait !== true) throw new EmbedlineError('RUN_LOCKED', message);
     if (!waiting) options.onWaiting?.(message);
     waiting = true;
-    await delay(RETRY_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    await delay(RETRY_MS, undefined, signal === undefined ? {} : { signal });
   }
 }
 
 /** A number that rises with every call, even if Redis was emptied in between: the fence of in-place writes. */
 export async function nextRunSequence(redis: Redis, prefix: string): Promise<number> {
-  return Number(await runScript(redis, NEXT_SEQUENCE, [runKeys(prefix).sequence], []));
+  const ask = () => runScript(redis, NEXT_SEQUENCE, [runKeys(prefix).sequence], []);
+  try {
+    return Number(await waitOutRefusals(ask));
+  } catch (cause) {
+    throw redisFailure('Taking the next run sequence from Redis', cause);
+  }
 }
 
-/** True when somebody holds the lock now. */
-export async function isLocked(redis: Redis, prefix: string, scope: string): Promise<boolean> {
-  return (await redis.exists(runKeys(prefix).lock(scope))) === 1;
+async function askForLock(
+  redis: Redis,
+  scope: string,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<string> {
+  try {
+    return String(await waitOutRefusals(() => runScript(redis, ACQUIRE_LOCK, keys, args)));
+  } catch (cause) {
+    throw redisFailure(`Taking the lock on ${scope} in Redis`, cause);
+  }
 }
 
-function isDead(owner: LockOwner, { owner: self, isAlive = processIsAlive }: RunLockOptions): boolean {
-  return owner.host === self.host && !isAlive(owner);
+function parseHolder(text: string): Holder | null {
+  try {
+    return ownerSchema.parse(JSON.parse(text));
+  } catch {
+    // Another version's lock: it is respected, though it cannot be named.
+    return null;
+  }
+}
+
+/**
+ * Where process ids mean the same: one boot of one machine, one PID namespace of it. Containers may share a host name
+ * and do not see each other's processes. Empty where there is no /proc; then the host name has to do.
+ */
+async function readPidSpace(): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+  } catch {
+    return '';
+  }
+}
+
+function isDead(owner: Holder, self: Holder, isAlive: RunLockOptions['isAlive'] = processIsAlive): boolean {
+  return owner.host === self.host && owner.pidSpace === self.pidSpace && !isAlive(owner);
 }
 
 function processIsAlive({ pid }: LockOwner): boolean {
@@ -91,47 +135,58 @@ function processIsAlive({ pid }: LockOwner): boolean {
   }
 }
 
-function describeHolder(scope: string, owner: (LockOwner & { sinceMs: number }) | undefined): string {
+function describeHolder(scope: string, owner: Holder | null, ttlMs: number): string {
   const [kind, name] = scope.split(/:(.*)/s);
   const who =
-    owner === undefined
+    owner === null
       ? 'another process'
       : `run ${owner.runId} (process ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceMs).toISOString()})`;
   return (
     `The ${kind} ${name} is being ingested by ${who}. Wait for it (--wait), or stop it first; ` +
-    `if that process is dead, its lock ends by itself within 30 seconds.`
+    `if that process is dead, its lock ends by itself within ${Math.ceil(ttlMs / 1000)} seconds.`
   );
 }
 
-function hold(redis: Redis, key: string, value: string, ttlMs: number, scope: string): RunLock {
-  const controller = new AbortController();
-  let renewedAtMs = Date.now();
-  const lose = () => {
+interface HeldLock {
+  readonly redis: Redis;
+  readonly keys: readonly string[];
+  readonly value: string;
+  readonly ttlMs: number;
+  readonly scope: string;
+}
+
+/**
+ * Only an answer of Redis ends the right, not its silence: while Redis is away nobody else can take the lock, and when
+ * it is back it knows whether somebody did. (A run that cannot reach Redis for long fails by itself.)
+ */
+function hold({ redis, keys, value, ttlMs, scope }: HeldLock): RunLock {
+  const lost = new AbortController();
+  const ask = (forMs: number) => runScript(redis, HOLD_LOCK, keys, [value, forMs, REMEMBER_MS]);
+  let renewing: Promise<void> | null = null;
+  const renew = async () => {
+    const isHeld = await ask(ttlMs).then(
+      (answer) => answer === 1,
+      () => true,
+    );
+    renewing = null;
+    if (isHeld) return;
     clearInterval(timer);
-    controller.abort(
+    lost.abort(
       new EmbedlineError(
         'RUN_SUPERSEDED',
         `The lock on ${scope} was lost: another run may have taken over. Ingest again.`,
       ),
     );
   };
-  const renew = async () => {
-    const askedAtMs = Date.now();
-    try {
-      const held = (await runScript(redis, HOLD_LOCK, [key], [value, ttlMs])) === 1;
-      if (held) renewedAtMs = askedAtMs;
-      else lose();
-    } catch {
-      if (Date.now() - renewedAtMs > ttlMs) lose();
-    }
-  };
-  const timer = setInterval(() => void renew(), ttlMs / 3);
+  const timer = setInterval(() => void (renewing ??= renew()), ttlMs / 3);
   timer.unref();
   return {
-    signal: controller.signal,
+    signal: lost.signal,
     release: async () => {
       clearInterval(timer);
-      await runScript(redis, HOLD_LOCK, [key], [value, 0]);
+      await renewing;
+      // If Redis does not answer, the lock ends by itself: not worth failing what is over.
+      await ask(0).catch(() => undefined);
     },
   };
 }

@@ -131,6 +131,17 @@ ${KEEP}
 return 1`);
 
 /**
+ * Reads everything of a run at one moment. A script and not a MULTI, which a full Redis refuses even for reads.
+ *
+ * KEYS  those of the run
+ * Returns fields and values of the run hash, finished batches, fields and values of the per-worker and the rate hash,
+ *         seconds of the clock
+ */
+export const READ_RUN = script(`
+return { redis.call('HGETALL', KEYS[1]), redis.call('BITCOUNT', KEYS[2]), redis.call('HGETALL', KEYS[4]),
+  redis.call('HGETALL', KEYS[5]), tonumber(redis.call('TIME')[1]) }`);
+
+/**
  * The next fencing sequence: larger than every earlier one, also when Redis was emptied in between, since it never
  * falls behind the clock.
  *

@@ -74,5 +74,9 @@ export async function connectedWorkers(redis: Redis, prefix: string): Promise<Co
   const ids = await redis.zrange(keys.workers, '0', '-1');
   if (ids.length === 0) return [];
   const values = await redis.mget(ids.map((id) => keys.worker(id)));
-  return values.filter((value) => value !== null).map((value) => workerSchema.parse(JSON.parse(value)));
+  return values.flatMap((value) => {
+    // A worker of another version is not worth failing a `status` for.
+    const worker = value === null ? null : workerSchema.safeParse(JSON.parse(value));
+    return worker?.success === true ? [worker.data] : [];
+  });
 }
