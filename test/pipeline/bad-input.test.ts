@@ -61,7 +61,7 @@ describe('one bad record costs that record, and is named', () => {
   ];
   test.each(cases)('%s', async (_, bad, reason) => {
     const { result, letters, stored } = await ingestBad(bad, '--max-line-bytes', '4096');
-    expect(result.code).toBe(3);
+    expect(result, result.stderr).toMatchObject({ code: 3 });
     expect(result.json.at(-1)).toMatchObject({ type: 'summary', state: 'done', deadLetters: 1 });
     expect(letters).toMatchObject([
       { stage: 'read', reason: expect.stringMatching(reason) as string, origin: { line: 2 } },
