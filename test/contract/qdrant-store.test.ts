@@ -2,18 +2,22 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { MANIFEST, pointOf } from '../support/points.ts';
 import { startQdrantDouble, type Fault, type QdrantDoubleOptions } from '../support/qdrant-double/server.ts';
+import { findRealQdrant } from '../support/real-qdrant.ts';
 import { describeVectorStore } from './vector-store.contract.ts';
 
 const shared = await startQdrantDouble();
 afterAll(() => shared.close());
 describeVectorStore('qdrant (double)', () => openQdrantStore({ url: shared.url }));
 
-const realUrl = process.env['QDRANT_TEST_URL'];
-const apiKey = process.env['QDRANT_TEST_API_KEY'];
-if (realUrl !== undefined) {
+const real = await findRealQdrant();
+if ('url' in real) {
+  const { url, apiKey } = real;
+  afterAll(() => real.close());
   describeVectorStore('qdrant (real)', () =>
-    openQdrantStore({ url: realUrl, ...(apiKey === undefined ? {} : { apiKey }) }),
+    openQdrantStore({ url, ...(apiKey === undefined ? {} : { apiKey }) }),
   );
+} else {
+  process.stderr.write(`The contract is not tested against a real Qdrant: ${real.missing}.\n`);
 }
 
 async function startDouble(options: QdrantDoubleOptions = {}) {

@@ -138,6 +138,8 @@ describe('a run that has ended', () => {
   test('is listed while it is among the last hundred', async () => {
     const [redis, prefix] = [testRedis(), testPrefix()];
     const first = await newRun(redis, prefix);
+    const createdAtMs = Date.now();
+    await until('the next is newer', () => Date.now() > createdAtMs);
     for (let index = 0; index < 100; index += 1) await newRun(redis, prefix);
     const ids = (await first.ledger.list()).map(({ spec }) => spec.runId);
     expect(ids).toHaveLength(100);
