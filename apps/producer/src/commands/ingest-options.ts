@@ -43,11 +43,10 @@ export function addIngestOptions(command: Command): Command {
     .option('--id-field <name>', 'field that holds the id of a record', 'id')
     .option('--text-field <name>', 'field that holds its text', 'text')
     .option('--title-field <name>', 'field that holds its title, if there is one', 'title')
-    .option(
-      '--metadata-fields <list>',
-      'fields to keep and filter on, e.g. year,president=name',
-      metadataFields,
-      [],
+    .addOption(
+      new Option('--metadata-fields <list>', 'fields to keep and filter on, e.g. year,president=name')
+        .argParser(metadataFields)
+        .default([], 'none'),
     )
     .option(
       '--model <id>',
@@ -67,11 +66,10 @@ export function addIngestOptions(command: Command): Command {
       `worker processes to run meanwhile; default: 0 with REDIS_URL, else one per core (${availableParallelism()} here)`,
       wholeNumber(0),
     )
-    .option(
-      '--max-delete <share>',
-      'largest share of the points that may be deleted as vanished',
-      percentage,
-      0.2,
+    .addOption(
+      new Option('--max-delete <share>', 'largest share of the points that may be deleted as vanished')
+        .argParser(percentage)
+        .default(0.2, '20%'),
     )
     .option('--sweep-incomplete', 'delete what has vanished even though some records could not be read')
     .option('--rebuild', 'build a new generation even if nothing that decides has changed')
