@@ -109,7 +109,7 @@ describe('batches of a run', () => {
     }
     await redis.zadd(
       `${prefix}:embed:failed`,
-      ...Array.from({ length: 2500 }, (_, i) => [1, `b-old-${i}`]).flat(),
+      ...Array.from({ length: 2500 }, (_, i) => [Date.now() + i, `b-old-${i}`]).flat(),
     );
     const failed = await queue.failed('run-1');
     expect(new Set(failed.map(({ batchIndex }) => batchIndex))).toEqual(new Set([0, 1]));

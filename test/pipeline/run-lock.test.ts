@@ -68,6 +68,22 @@ describe('a lock', () => {
     await lock.release();
   });
 
+  test('is not lost by questions that fail, only by an answer', async () => {
+    const { redis, options } = setUp();
+    const lock = await acquireRunLock({ ...options, owner: owner(1), ttlMs: 150 });
+    const evalsha = redis.evalsha.bind(redis);
+    let failed = 0;
+    redis.evalsha = () => {
+      failed += 1;
+      return Promise.reject(new Error('Connection is closed.'));
+    };
+    await until('more questions failed than it lives', () => failed > 4);
+    expect(lock.signal.aborted).toBe(false);
+    redis.evalsha = evalsha;
+    await lock.release();
+    expect(await redis.keys(`${options.prefix}*`)).toEqual([]);
+  });
+
   test('of a process of another container with the same host name is not taken over', async () => {
     const { redis, key, options } = setUp();
     const lock = await acquireRunLock({ ...options, owner: owner(1) });
@@ -80,8 +96,10 @@ describe('a lock', () => {
 
   test('whose owner cannot be read is respected', async () => {
     const { redis, key, options } = setUp();
-    await redis.set(key, 'not JSON');
-    await expect(acquireRunLock({ ...options, owner: owner(1) })).rejects.toThrow(/by another process/);
+    for (const value of ['not JSON', '{"version":2}']) {
+      await redis.set(key, value);
+      await expect(acquireRunLock({ ...options, owner: owner(1) })).rejects.toThrow(/by another process/);
+    }
   });
 
   test('is waited for until it runs out, or until one is told to stop', async () => {
