@@ -7,7 +7,10 @@ ENV ONNXRUNTIME_NODE_INSTALL=skip
 COPY package.json package-lock.json .npmrc ./
 COPY packages/core/package.json packages/core/
 COPY apps/producer/package.json apps/producer/
+# npm links only commands whose files are there.
+COPY apps/producer/bin apps/producer/bin
 COPY apps/worker/package.json apps/worker/
+COPY apps/worker/bin apps/worker/bin
 # No install script is needed: Node is the base's own, and native parts come in their packages.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
