@@ -50,7 +50,10 @@ export async function processBatch(
     ...embedded.poison.map((poison) => deadLetterOf(poison.item, 'embed', poison)),
     ...stored.poison.map((poison) => deadLetterOf(poison.item.chunk, 'upsert', poison)),
   ];
-  const counted = await count(job, embedded.tokens, stored.points, deadLetters, options);
+  const counted = await waitOutOutage(
+    () => count(job, embedded.tokens, stored.points, deadLetters, options),
+    { signal, onWaiting: options.onWaiting },
+  );
   return { counted, chunks: stored.points, deadLetters: deadLetters.length };
 }
 

@@ -1,4 +1,4 @@
-import type { RunLedger } from '@embedline/core';
+import { isEmbedlineError, type RunLedger } from '@embedline/core';
 import type { RunCounts } from './run-counts.ts';
 
 const EVERY_MS = 300;
@@ -16,7 +16,10 @@ export function recordCounts(ledger: RunLedger, runId: string, counts: RunCounts
   const timer = setInterval(() => {
     writing ??= ledger
       .recordProducer(runId, counts)
-      .catch((error: unknown) => lost.abort(error))
+      .catch((error: unknown) => {
+        // A Redis that is away or full for a while is waited out; the next write says more than this one.
+        if (!isEmbedlineError(error) || !error.retryable) lost.abort(error);
+      })
       .finally(() => (writing = null));
   }, EVERY_MS);
   return {

@@ -6,6 +6,9 @@ import { EmbedlineError, messageOf } from '../errors.ts';
 
 const run = promisify(execFile);
 
+/** The image of a private Redis in Docker. */
+export const REDIS_IMAGE = 'redis:7-alpine';
+
 /** How a private Redis can be started here. */
 export type ServerSource = { readonly kind: 'binary'; readonly path: string } | { readonly kind: 'docker' };
 
@@ -24,7 +27,7 @@ export interface LocateOptions {
 export async function locateServer(options: LocateOptions): Promise<ServerSource> {
   const binary = await findBinary();
   if (binary !== null) return { kind: 'binary', path: binary };
-  if (await dockerRuns()) return { kind: 'docker' };
+  if (await dockerServes(options)) return { kind: 'docker' };
   if (!options.noInstall && (await canInstall())) {
     await install(options);
     const installed = await findBinary();
@@ -33,7 +36,7 @@ export async function locateServer(options: LocateOptions): Promise<ServerSource
   throw new EmbedlineError(
     'REDIS_NOT_INSTALLED',
     [
-      'No Redis is here: REDIS_URL is not set, neither redis-server nor valkey-server is on PATH, and Docker does not run.',
+      'No Redis is here: REDIS_URL is not set, neither redis-server nor valkey-server is on PATH, and Docker does not run or has no Redis image.',
       'Do one of these and try again:',
       '  macOS           brew install redis',
       '  Debian, Ubuntu  sudo apt-get install redis-server',
@@ -58,6 +61,20 @@ async function findBinary(): Promise<string | null> {
     }
   }
   return null;
+}
+
+/** Docker that runs, and has the image or can fetch it. */
+async function dockerServes({ announce, signal }: LocateOptions): Promise<boolean> {
+  if (!(await dockerRuns())) return false;
+  const stop = signal === undefined ? {} : { signal };
+  const docker = (args: readonly string[], timeout: number) =>
+    run('docker', args, { timeout, ...stop }).then(
+      () => true,
+      () => false,
+    );
+  if (await docker(['image', 'inspect', REDIS_IMAGE], 5_000)) return true;
+  announce(`No Redis is on PATH: fetching ${REDIS_IMAGE} with Docker ...`);
+  return docker(['pull', REDIS_IMAGE], 120_000);
 }
 
 async function dockerRuns(): Promise<boolean> {

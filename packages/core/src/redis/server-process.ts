@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { EmbedlineError } from '../errors.ts';
-import type { ServerSource } from './locate-server.ts';
+import { REDIS_IMAGE, type ServerSource } from './locate-server.ts';
 import { probeRedis } from './probe.ts';
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 20_000;
-const DOCKER_IMAGE = 'redis:7-alpine';
 
 /** Where a started server answers. */
 export interface ServerAddress {
@@ -73,7 +72,7 @@ function configuration({ port, password }: ServerAddress, directory: string, inD
 async function startContainer({ port }: ServerAddress, directory: string): Promise<void> {
   const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
   const publish = ['-p', `127.0.0.1:${port}:6379`, '-v', `${directory}:/data`, '--user', user];
-  await run('docker', ['run', '--rm', '-d', ...publish, DOCKER_IMAGE, 'redis-server', '/data/redis.conf']);
+  await run('docker', ['run', '--rm', '-d', ...publish, REDIS_IMAGE, 'redis-server', '/data/redis.conf']);
 }
 
 async function freePort(): Promise<number> {
