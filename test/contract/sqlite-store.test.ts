@@ -1,10 +1,12 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, expect, test } from 'vitest';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { MANIFEST, pointOf, vectorOf } from '../support/points.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { treeOf } from '../support/tree.ts';
 import { describeVectorStore } from './vector-store.contract.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'embedline-contract-'));
@@ -48,4 +50,40 @@ test('calls after close are refused', async () => {
   await store.close();
   await store.close();
   await expect(store.generations()).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
+test('for reading alone, nothing is made or changed on disk', async () => {
+  const directory = join(await temporaryDirectory(), 'vectors');
+  const nothing = await openSqliteStore({ directory, readOnly: true });
+  expect(await nothing.generations()).toEqual([]);
+  await nothing.close();
+  await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+
+  const store = await openSqliteStore({ directory });
+  const generation = await store.createGeneration('docs', MANIFEST);
+  const points = await store.open(generation);
+  await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
+  await points.close();
+  await store.close();
+  const before = await treeOf(directory);
+  const reader = await openSqliteStore({ directory, readOnly: true });
+  const found = await reader.open(generation);
+  expect(await found.count()).toBe(1);
+  await found.close();
+  await reader.close();
+  expect(await treeOf(directory)).toEqual(before);
+});
+
+test('a file that lost its vectors is not called sound', async () => {
+  const directory = await temporaryDirectory();
+  const store = await openSqliteStore({ directory });
+  const generation = await store.createGeneration('docs', MANIFEST);
+  const points = await store.open(generation);
+  await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
+  const database = new DatabaseSync(join(directory, `${generation.name}.db`));
+  database.exec('DELETE FROM vec');
+  database.close();
+  expect(await points.health()).toEqual({ healthy: false, detail: '1 points, but 0 vectors and 1 signs' });
+  await points.close();
+  await store.close();
 });

@@ -187,6 +187,38 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       expect(await points.count()).toBe(701);
     });
 
+    test('a scan of one document sees its points and no others', async () => {
+      const { points } = await openPoints();
+      const chunks = [0, 1, 2].map((chunkIndex) => pointOf('a', `text ${chunkIndex}`, { chunkIndex }));
+      const others = [pointOf('ab', 'x'), pointOf('a', 'x', { pipeline: 'other' }), pointOf('A', 'x')];
+      await points.upsert([...chunks, ...others], { runSequence: 1 });
+      const scanned: ScannedPoint[] = [];
+      for await (const page of points.scan({ pipeline: 'docs', documentId: 'a' })) scanned.push(...page);
+      expect(sortById(scanned)).toEqual(
+        sortById(chunks.map(({ chunk: { id, documentId, chunkIndex } }) => ({ id, documentId, chunkIndex }))),
+      );
+    });
+
+    test('a text that occurs thousands of times does not hide the others from a lookup by text', async () => {
+      const { points } = await openPoints();
+      const many = Array.from({ length: 2500 }, (_, index) => pointOf(`copy ${index}`, 'boilerplate'));
+      const few = [pointOf('b', 'bee'), pointOf('c', 'sea')];
+      await points.upsert([...many, ...few], { runSequence: 1 });
+      const hashes = [chunkOf('', 'boilerplate'), chunkOf('', 'absent'), ...few.map(({ chunk }) => chunk)];
+      const found = await points.findByTextHash(hashes.map(({ textHash }) => textHash));
+      expect(found.size).toBe(3);
+      expect(few.map(({ chunk }) => found.get(chunk.textHash))).toEqual(few.map(({ chunk }) => chunk.id));
+    });
+
+    test('a sound generation says that it is', async () => {
+      const { points } = await openPoints();
+      await points.upsert([pointOf('a', 'one'), pointOf('b', 'two')], { runSequence: 1 });
+      expect(await points.health()).toMatchObject({
+        healthy: true,
+        detail: expect.stringContaining('2 points'),
+      });
+    });
+
     test('search: nearest first, filtered by metadata and by document', async () => {
       const { points } = await openPoints();
       const texts = Array.from({ length: 60 }, (_, index) => `text ${index}`);

@@ -44,7 +44,13 @@ export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, probeRedis } from './redis/probe.ts';
 export { runKeys, type RunKeys } from './run/run-keys.ts';
 export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
-export { acquireRunLock, nextRunSequence, type RunLock } from './run/run-lock.ts';
+export {
+  acquireRunLock,
+  describeLockHolder,
+  nextRunSequence,
+  type RunLock,
+  type RunLockOptions,
+} from './run/run-lock.ts';
 export {
   NO_PRODUCER_COUNTS,
   type BatchResult,
@@ -68,9 +74,11 @@ export type {
   Generation,
   GenerationManifest,
   GenerationPoints,
+  Health,
   Point,
   ReadOptions,
   ScannedPoint,
+  ScanOptions,
   SearchFilter,
   SearchHit,
   SearchQuery,

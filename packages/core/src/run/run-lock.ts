@@ -1,4 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
@@ -77,6 +78,28 @@ export async function acquireRunLock(options: RunLockOptions): Promise<RunLock> 
   }
 }
 
+/**
+ * Who holds a lock, in words for people; null when nobody does, or a process that is known to be dead.
+ * @throws EmbedlineError REDIS_UNREACHABLE
+ */
+export async function describeLockHolder(
+  options: Pick<RunLockOptions, 'redis' | 'prefix' | 'scope' | 'isAlive'>,
+): Promise<string | null> {
+  const { redis, prefix, scope } = options;
+  const read = async () => {
+    const key = runKeys(prefix).lock(scope);
+    return { text: await redis.get(key), ttlMs: await redis.pttl(key) };
+  };
+  const { text, ttlMs } = await read().catch((cause: unknown) => {
+    throw redisFailure(`Reading the lock on ${scope} in Redis`, cause);
+  });
+  if (text === null) return null;
+  const holder = parseHolder(text);
+  const self = { host: hostname(), pidSpace: await readPidSpace() };
+  if (holder !== null && isDead(holder, self, options.isAlive)) return null;
+  return describeHolder(scope, holder, Math.max(ttlMs, 0));
+}
+
 /** A number that rises with every call, even if Redis was emptied in between: the fence of in-place writes. */
 export async function nextRunSequence(redis: Redis, prefix: string): Promise<number> {
   const ask = () => runScript(redis, NEXT_SEQUENCE, [runKeys(prefix).sequence], []);
@@ -122,7 +145,11 @@ async function readPidSpace(): Promise<string> {
   }
 }
 
-function isDead(owner: Holder, self: Holder, isAlive: RunLockOptions['isAlive'] = processIsAlive): boolean {
+function isDead(
+  owner: Holder,
+  self: Pick<Holder, 'host' | 'pidSpace'>,
+  isAlive: RunLockOptions['isAlive'] = processIsAlive,
+): boolean {
   return owner.host === self.host && owner.pidSpace === self.pidSpace && !isAlive(owner);
 }
 

@@ -4,6 +4,8 @@ import type { VectorStore } from './vector-store.ts';
 
 export interface OpenVectorStoreOptions {
   readonly onWarning?: (message: string) => void;
+  /** Leave no trace: where there is no store yet, none is made, and it is empty. Nothing may be written then. Defaults to false. */
+  readonly readOnly?: boolean;
 }
 
 /** Qdrant when QDRANT_URL is set, else SQLite files in EMBEDLINE_HOME. Adapters are imported on first use. */

@@ -56,6 +56,18 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export type ScanOptions = ReadOptions &
+  (
+    | { readonly pipeline?: string; readonly documentId?: never }
+    | { readonly pipeline: string; readonly documentId: string }
+  );
+
+export interface Health {
+  readonly healthy: boolean;
+  /** For people. */
+  readonly detail: string;
+}
+
 /** Every in-place write carries the run's sequence: a point written by a later run is left as it is. */
 export interface WriteOptions extends ReadOptions {
   readonly runSequence: number;
@@ -100,11 +112,13 @@ export interface GenerationPoints {
   /** Replaces the payload of existing points and keeps their vectors. */
   updatePayloads(chunks: readonly ChunkRecord[], options: WriteOptions): Promise<void>;
   delete(ids: readonly string[], options: WriteOptions): Promise<void>;
-  /** Streams every point of a pipeline (or of all) in pages, in bounded memory. */
-  scan(options?: ReadOptions & { readonly pipeline?: string }): AsyncIterable<readonly ScannedPoint[]>;
+  /** Streams every point of a pipeline (or of all, or of one document of a pipeline) in pages, in bounded memory. */
+  scan(options?: ScanOptions): AsyncIterable<readonly ScannedPoint[]>;
   /** Exact count of points of a pipeline, or of all. */
   count(options?: ReadOptions & { readonly pipeline?: string }): Promise<number>;
   search(query: SearchQuery): Promise<readonly SearchHit[]>;
+  /** What the store itself says of the state that the points are in. Takes as long as reading them all may take. */
+  health(options?: ReadOptions): Promise<Health>;
   close(): Promise<void>;
 }
 

@@ -12,8 +12,12 @@ export function notNewerThan(runSequence: number) {
   return { must: [{ key: 'run_sequence', range: { lte: runSequence } }] };
 }
 
-export function byPipeline(pipeline: string): Filter {
+export function byPipeline(pipeline: string) {
   return { must: [{ key: 'pipeline', match: { value: pipeline } }] };
+}
+
+export function byDocument(pipeline: string, documentId: string): Filter {
+  return { must: [...byPipeline(pipeline).must, { key: 'document_id', match: { value: documentId } }] };
 }
 
 /** Conditions on metadata fields, or on fields of the point itself. */

@@ -5,9 +5,11 @@ import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
 import type {
   Generation,
   GenerationPoints,
+  Health,
   Point,
   ReadOptions,
   ScannedPoint,
+  ScanOptions,
   SearchHit,
   SearchQuery,
   StoredFingerprint,
@@ -15,11 +17,12 @@ import type {
   WriteOptions,
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
-import { byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
+import { byDocument, byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
 import { MAX_POINTS_PER_REQUEST, splitRequests, VECTOR_NAME } from './upsert-requests.ts';
 
 const REQUESTS_UNDER_WAY = 2;
 const SCAN_PAGE = 5_000;
+const HASH_PAGE = 1000;
 type Filter = Schemas['Filter'];
 
 /** The points of one generation in Qdrant. */
@@ -68,14 +71,18 @@ export class QdrantPoints implements GenerationPoints {
     { signal }: ReadOptions = {},
   ): Promise<Map<string, string>> {
     const found = new Map<string, string>();
-    const filter: Filter = { must: [{ key: 'text_hash', match: { any: [...hashes] } }] };
-    for await (const page of this.#scroll(filter, ['text_hash'], hashes.length === 0 ? 0 : 1000, signal)) {
-      for (const { id, payload } of page) {
-        const hash = String(payload?.['text_hash']);
-        const known = found.get(hash);
-        if (known === undefined || String(id) < known) found.set(hash, String(id));
-      }
-      if (found.size === hashes.length) break;
+    // A text may occur a million times: those that were found are not asked for again, so that each page brings new ones.
+    for (let wanted = [...hashes]; wanted.length > 0;) {
+      const filter: Filter = { must: [{ key: 'text_hash', match: { any: wanted } }] };
+      const request = { filter, limit: HASH_PAGE, with_payload: ['text_hash'], with_vector: false };
+      const { points, next_page_offset } = await this.#connection.call(
+        `a lookup in ${this.#name}`,
+        (client) => client.scroll(this.#name, request),
+        { signal },
+      );
+      for (const { id, payload } of points) found.set(String(payload?.['text_hash']), String(id));
+      if (points.length === 0 || (next_page_offset ?? null) === null) return found;
+      wanted = wanted.filter((hash) => !found.has(hash));
     }
     return found;
   }
@@ -136,10 +143,13 @@ export class QdrantPoints implements GenerationPoints {
     }
   }
 
-  async *scan({ pipeline, signal }: ReadOptions & { readonly pipeline?: string } = {}): AsyncGenerator<
-    readonly ScannedPoint[]
-  > {
-    const filter = pipeline === undefined ? undefined : byPipeline(pipeline);
+  async *scan({ pipeline, documentId, signal }: ScanOptions = {}): AsyncGenerator<readonly ScannedPoint[]> {
+    const filter =
+      documentId !== undefined
+        ? byDocument(pipeline, documentId)
+        : pipeline === undefined
+          ? undefined
+          : byPipeline(pipeline);
     for await (const page of this.#scroll(filter, ['document_id', 'chunk_index'], SCAN_PAGE, signal)) {
       yield page.map(({ id, payload }) => ({
         id: String(id),
@@ -184,6 +194,21 @@ export class QdrantPoints implements GenerationPoints {
       const { documentId, chunkIndex, text, title, start, end, metadata } = chunk;
       return { id: chunk.id, score, documentId, chunkIndex, text, title, start, end, metadata };
     });
+  }
+
+  async health({ signal }: ReadOptions = {}): Promise<Health> {
+    const info = await this.#connection.call(
+      `the state of ${this.#name}`,
+      (client) => client.getCollection(this.#name),
+      { signal },
+    );
+    const { status, optimizer_status: optimizer, points_count, indexed_vectors_count } = info;
+    const state = `status ${status}, ${points_count ?? '?'} points, ${indexed_vectors_count ?? '?'} indexed`;
+    const complaint = typeof optimizer === 'object' ? optimizer.error : null;
+    return {
+      healthy: status !== 'red' && complaint === null,
+      detail: complaint === null ? state : `${state}; the optimizer says: ${complaint}`,
+    };
   }
 
   /** The connection is the store's, which closes it. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { EmbedlineError } from '../../errors.ts';
 import { generationName } from '../generation-name.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
@@ -15,24 +16,27 @@ interface GenerationRow {
   readonly live: number;
 }
 
+const CATALOGUE_SCHEMA = `
+  BEGIN IMMEDIATE;
+  CREATE TABLE IF NOT EXISTS generation(
+    name TEXT PRIMARY KEY, collection TEXT NOT NULL, number INTEGER NOT NULL, identity TEXT NOT NULL,
+    manifest TEXT NOT NULL, UNIQUE(collection, number));
+  CREATE TABLE IF NOT EXISTS alias(collection TEXT PRIMARY KEY, name TEXT NOT NULL REFERENCES generation(name));
+  CREATE TABLE IF NOT EXISTS last_number(collection TEXT PRIMARY KEY, number INTEGER NOT NULL);
+  COMMIT;`;
+
 /** The generations and public names of one directory, in `meta.db`. A row appears only once its file is complete. */
 export class Catalogue {
   readonly #database: DatabaseSync;
   readonly #file: string;
 
-  constructor(directory: string) {
+  /** @param options.readOnly makes no file: without one the catalogue is empty */
+  constructor(directory: string, { readOnly }: { readonly readOnly: boolean }) {
     this.#file = join(directory, 'meta.db');
-    this.#database = openDatabase(this.#file, { create: true });
-    translateErrors(this.#file, () =>
-      this.#database.exec(`
-        BEGIN IMMEDIATE;
-        CREATE TABLE IF NOT EXISTS generation(
-          name TEXT PRIMARY KEY, collection TEXT NOT NULL, number INTEGER NOT NULL, identity TEXT NOT NULL,
-          manifest TEXT NOT NULL, UNIQUE(collection, number));
-        CREATE TABLE IF NOT EXISTS alias(collection TEXT PRIMARY KEY, name TEXT NOT NULL REFERENCES generation(name));
-        CREATE TABLE IF NOT EXISTS last_number(collection TEXT PRIMARY KEY, number INTEGER NOT NULL);
-        COMMIT;`),
-    );
+    const isThere = existsSync(this.#file);
+    this.#database =
+      readOnly && !isThere ? new DatabaseSync(':memory:') : openDatabase(this.#file, { create: true });
+    if (!(readOnly && isThere)) translateErrors(this.#file, () => this.#database.exec(CATALOGUE_SCHEMA));
     waitAsynchronously(this.#database);
   }
 

@@ -7,9 +7,11 @@ import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
 import type {
   Generation,
   GenerationPoints,
+  Health,
   Point,
   ReadOptions,
   ScannedPoint,
+  ScanOptions,
   SearchHit,
   SearchQuery,
   StoredFingerprint,
@@ -128,16 +130,20 @@ export class SqlitePoints implements GenerationPoints {
     });
   }
 
-  async *scan(
-    options: ReadOptions & { readonly pipeline?: string } = {},
-  ): AsyncGenerator<readonly ScannedPoint[]> {
-    const { pipeline } = options;
+  async *scan(options: ScanOptions = {}): AsyncGenerator<readonly ScannedPoint[]> {
+    const { pipeline, documentId } = options;
+    const conditions = [
+      '(pipeline, document_id, chunk_index, id) > (?, ?, ?, ?)',
+      ...(pipeline === undefined ? [] : ['pipeline = ?']),
+      ...(documentId === undefined ? [] : ['document_id = ?']),
+    ];
     const sql =
-      `SELECT id, pipeline, document_id, chunk_index FROM point WHERE (pipeline, document_id, chunk_index) > (?1, ?2, ?3)` +
-      `${pipeline === undefined ? '' : ' AND pipeline = ?4'} ORDER BY pipeline, document_id, chunk_index LIMIT ${SCAN_PAGE}`;
-    let after: (string | number)[] = [pipeline ?? '', '', -1];
+      `SELECT id, pipeline, document_id, chunk_index FROM point WHERE ${conditions.join(' AND ')} ` +
+      `ORDER BY pipeline, document_id, chunk_index, id LIMIT ${SCAN_PAGE}`;
+    const wanted = [pipeline, documentId].filter((value) => value !== undefined);
+    let after: (string | number)[] = [pipeline ?? '', documentId ?? '', -1, ''];
     for (;;) {
-      const rows = this.#all(sql, pipeline === undefined ? after : [...after, pipeline], options);
+      const rows = this.#all(sql, [...after, ...wanted], options);
       const last = rows.at(-1);
       if (last === undefined) return;
       yield rows.map((row) => ({
@@ -145,7 +151,8 @@ export class SqlitePoints implements GenerationPoints {
         documentId: String(row['document_id']),
         chunkIndex: Number(row['chunk_index']),
       }));
-      after = [String(last['pipeline']), String(last['document_id']), Number(last['chunk_index'])];
+      const { pipeline: inPipeline, document_id, chunk_index, id } = last;
+      after = [String(inPipeline), String(document_id), Number(chunk_index), String(id)];
       await yieldToEventLoop();
     }
   }
@@ -162,6 +169,23 @@ export class SqlitePoints implements GenerationPoints {
   async search(query: SearchQuery): Promise<readonly SearchHit[]> {
     this.#assertOpen(query.signal);
     return translateErrors(this.#file, () => searchPoints(this.#database, query));
+  }
+
+  async health(options: ReadOptions = {}): Promise<Health> {
+    const [check] = this.#all('PRAGMA quick_check(1)', [], options);
+    const complaint = String(check?.['quick_check']);
+    if (complaint !== 'ok') return { healthy: false, detail: `SQLite finds: ${complaint}` };
+    const sql =
+      'SELECT (SELECT count(*) FROM point) AS points, (SELECT count(*) FROM vec) AS vectors, (SELECT count(*) FROM bit) AS bits';
+    const [row] = this.#all(sql, [], options);
+    const [points, vectors, bits] = [row?.['points'], row?.['vectors'], row?.['bits']].map(Number);
+    const healthy = points === vectors && points === bits;
+    return {
+      healthy,
+      detail: healthy
+        ? `${points} points, file sound`
+        : `${points} points, but ${vectors} vectors and ${bits} signs`,
+    };
   }
 
   async close(): Promise<void> {

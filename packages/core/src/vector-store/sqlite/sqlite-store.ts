@@ -17,11 +17,13 @@ export interface SqliteStoreOptions {
   /** Folder of the files: `meta.db` and one `<generation>.db` each. Made when absent. */
   readonly directory: string;
   readonly onWarning?: (message: string) => void;
+  /** Make nothing: a directory that is not there is an empty store. Defaults to false. */
+  readonly readOnly?: boolean;
 }
 
 /** The embedded store: for one machine and a local disk, up to about a million points; no server. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<VectorStore> {
-  await mkdir(options.directory, { recursive: true });
+  if (options.readOnly !== true) await mkdir(options.directory, { recursive: true });
   return new SqliteStore(options);
 }
 
@@ -35,7 +37,7 @@ class SqliteStore implements VectorStore {
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
     this.location = options.directory;
-    this.#catalogue = new Catalogue(options.directory);
+    this.#catalogue = new Catalogue(options.directory, { readOnly: options.readOnly === true });
   }
 
   async generations(collection?: string, options: ReadOptions = {}): Promise<readonly Generation[]> {
