@@ -97,14 +97,14 @@ describe('what a person can get wrong is refused with the reason and the remedy'
     await refused(bench, ingest('nowhere.jsonl'), 1, /no file or directory nowhere\.jsonl/);
     await refused(bench, ingest('empty'), 1, /empty holds no file to read\. Looked for \.jsonl/);
     await refused(bench, ingest('*.jsonl'), 1, /holds no file to read/);
-    await refused(bench, ingest(), 2, /Nothing to ingest/);
+    await refused(bench, ingest(), 2, /Nothing to read/);
     await writeFile(join(bench.directory, 'data.bin'), 'x');
     await refused(bench, ingest('data.bin'), 2, /does not tell its format.*--format/);
   });
 
   test('flags', async () => {
     const bench = await testBench();
-    await refused(bench, ['ingest', '-'], 2, /--collection <name>/);
+    await refused(bench, ['ingest', '-'], 2, /--collection NAME/);
     await refused(bench, ['ingest', '-', '--collection', 'docs', '--nope'], 2, /unknown option '--nope'/);
     await refused(bench, ['ingest', '-', '--collection', 'a b'], 2, /Collection name "a b" is not usable/);
     await refused(

@@ -1,57 +1,47 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { DEFAULT_MODEL_ID } from '@embedline/core';
-import { DEFAULT_READ_LIMITS, type MetadataField, type SourceFormat } from '../readers/read-item.ts';
+import type { PipelineFlags } from '../pipeline/choose-pipelines.ts';
+import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
 
-/** The flags of `ingest`, as commander hands them over. */
-export interface IngestFlags {
-  readonly collection: string;
-  readonly pipeline?: string;
-  readonly format?: SourceFormat;
-  readonly idField: string;
-  readonly textField: string;
-  readonly titleField: string;
-  readonly metadataFields: readonly MetadataField[];
-  readonly model: string;
-  readonly dtype?: string;
-  readonly modelRevision?: string;
-  readonly chunkTokens?: number;
-  readonly overlapTokens?: number;
-  readonly workers?: number;
-  readonly maxDelete: number;
-  readonly sweepIncomplete?: true;
-  readonly rebuild?: true;
-  readonly keepGenerations: number;
-  readonly wait?: true;
-  readonly maxLineBytes: number;
-  readonly maxDocumentBytes: number;
-  readonly maxGzipRatio: number;
+/** The flags of `ingest`, as commander hands them over; what is absent is the definition's default. */
+export type IngestFlags = PipelineFlags & {
   readonly json?: true;
-}
+  readonly dryRun?: true;
+  readonly detach?: true;
+};
 
-export function addIngestOptions(command: Command): Command {
+/**
+ * The flags that describe a pipeline, for every command that reads one. Defaults are told here and filled in by the
+ * definition's schema, so that a flag that was given can be told from one that was not.
+ */
+export function addPipelineOptions(command: Command): Command {
   return command
-    .requiredOption('-c, --collection <name>', 'the collection to bring into step with the corpus')
+    .option(
+      '-c, --collection <name>',
+      'the collection; without it the arguments are names of configured pipelines',
+    )
     .option('--pipeline <name>', 'name of this corpus within the collection; default: the collection')
+    .option('--config <file>', 'configuration file; default: embedline.config.ts, .mjs or .json here')
+    .option('--all', 'every pipeline of the configuration file')
     .addOption(
       new Option(
         '--format <format>',
         'how to read the sources; default: by file ending, jsonl for -',
       ).choices(['jsonl', 'csv', 'text', 'markdown']),
     )
-    .option('--id-field <name>', 'field that holds the id of a record', 'id')
-    .option('--text-field <name>', 'field that holds its text', 'text')
-    .option('--title-field <name>', 'field that holds its title, if there is one', 'title')
-    .addOption(
-      new Option('--metadata-fields <list>', 'fields to keep and filter on, e.g. year,president=name')
-        .argParser(metadataFields)
-        .default([], 'none'),
+    .option('--id-field <name>', 'field that holds the id of a record; default: id')
+    .option('--text-field <name>', 'field that holds its text; default: text')
+    .option('--title-field <name>', 'field that holds its title, if there is one; default: title')
+    .option(
+      '--metadata-fields <list>',
+      'fields to keep and filter on, e.g. year,president=name; default: none',
+      metadataFields,
     )
     .option(
       '--model <id>',
-      'model: a folder below EMBEDLINE_MODELS, ./a/folder, or a hub id',
-      DEFAULT_MODEL_ID,
+      `model: a folder below EMBEDLINE_MODELS, ./a/folder, or a hub id; default: ${DEFAULT_MODEL_ID}`,
     )
     .option('--dtype <dtype>', "which of the model's weights: q8, fp32, fp16, int8, uint8, q4")
     .option('--model-revision <commit>', 'commit of a hub model')
@@ -62,38 +52,42 @@ export function addIngestOptions(command: Command): Command {
       wholeNumber(0),
     )
     .option(
+      '--max-line-bytes <n>',
+      limitText('longest line of JSONL or row of CSV', 'maxLineBytes'),
+      wholeNumber(1),
+    )
+    .option('--max-document-bytes <n>', limitText('longest document', 'maxDocumentBytes'), wholeNumber(1))
+    .option(
+      '--max-gzip-ratio <n>',
+      limitText('a .gz file that unpacks to more is refused', 'maxGzipRatio'),
+      wholeNumber(1),
+    )
+    .option('--rebuild', 'build a new generation even if nothing that decides has changed')
+    .option('--no-reuse', 'embed every new text, also one that has a vector already')
+    .option('--json', 'one JSON object per line on stdout, the summary last');
+}
+
+/** The flags that only a run has that writes. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .option(
       '--workers <n>',
       `worker processes to run meanwhile; default: 0 with REDIS_URL, else one per core (${availableParallelism()} here)`,
       wholeNumber(0),
     )
-    .addOption(
-      new Option('--max-delete <share>', 'largest share of the points that may be deleted as vanished')
-        .argParser(percentage)
-        .default(0.2, '20%'),
+    .option(
+      '--max-delete <share>',
+      'largest share of the points that may be deleted as vanished, 0% to 100%; default: 20%',
+      percentage,
     )
     .option('--sweep-incomplete', 'delete what has vanished even though some records could not be read')
-    .option('--rebuild', 'build a new generation even if nothing that decides has changed')
-    .option('--keep-generations <n>', 'generations kept for rollback besides the live one', wholeNumber(0), 1)
-    .option('--wait', 'wait for another ingest of this pipeline instead of failing')
+    .option('--partial', 'the sources are only some documents of the corpus: write those, delete no others')
     .option(
-      '--max-line-bytes <n>',
-      'longest line of JSONL or row of CSV',
-      wholeNumber(1),
-      DEFAULT_READ_LIMITS.maxLineBytes,
+      '--keep-generations <n>',
+      'generations kept for rollback besides the live one; default: 1',
+      wholeNumber(0),
     )
-    .option(
-      '--max-document-bytes <n>',
-      'longest document',
-      wholeNumber(1),
-      DEFAULT_READ_LIMITS.maxDocumentBytes,
-    )
-    .option(
-      '--max-gzip-ratio <n>',
-      'a .gz file that unpacks to more is refused',
-      wholeNumber(1),
-      DEFAULT_READ_LIMITS.maxGzipRatio,
-    )
-    .option('--json', 'one JSON object per line on stdout, the summary last');
+    .option('--wait', 'wait for another ingest of this pipeline instead of failing');
 }
 
 export function wholeNumber(minimum: number): (text: string) => number {
@@ -106,18 +100,31 @@ export function wholeNumber(minimum: number): (text: string) => number {
   };
 }
 
-function percentage(text: string): number {
+function limitText(what: string, limit: keyof typeof DEFAULT_READ_LIMITS): string {
+  return `${what}; default: ${DEFAULT_READ_LIMITS[limit]}`;
+}
+
+function percentage(text: string): string {
   const value = Number(text.replace(/%$/, ''));
   if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > 100) {
     throw new InvalidArgumentError('Expected a percentage from 0% to 100%.');
   }
-  return value / 100;
+  return `${value}%`;
 }
 
-function metadataFields(text: string): MetadataField[] {
+/** A list that parses, still as it was typed: the definition's schema reads it. */
+export function metadataFields(text: string): string[] {
   try {
-    return parseMetadataFields(text);
+    parseMetadataFields(text);
+    return text.split(',').filter((part) => part.trim() !== '');
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
+}
+
+export function cosine(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= -1 && value <= 1))
+    throw new InvalidArgumentError('Expected a number from -1 to 1.');
+  return value;
 }

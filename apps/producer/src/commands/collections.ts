@@ -1,7 +1,14 @@
 import { EmbedlineError, Releasers, type Generation, type VectorStore } from '@embedline/core';
 import { formatCount } from '../terminal/format.ts';
 import { renderTable } from '../terminal/table.ts';
-import { EXIT, openStore, printJson, printLine, type CommandContext } from './context.ts';
+import {
+  EXIT,
+  openStore,
+  openStoreForReading,
+  printJson,
+  printLine,
+  type CommandContext,
+} from './context.ts';
 
 export interface CollectionsFlags {
   readonly json?: true;
@@ -10,7 +17,7 @@ export interface CollectionsFlags {
 /** `embedline collections list`: every generation of every collection. @returns the exit code */
 export async function listCollections(flags: CollectionsFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
-  const store = await openStore(context, releasers);
+  const store = await openStoreForReading(context, releasers);
   const rows = [];
   for (const generation of await store.generations())
     rows.push({ generation, points: await countPoints(store, generation) });

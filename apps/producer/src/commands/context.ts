@@ -19,6 +19,8 @@ import type { Style } from '../terminal/style.ts';
 /** What every command gets: its configuration and its only ways to the outside. */
 export interface CommandContext {
   readonly config: Config;
+  /** Paths that a person typed are relative to this. */
+  readonly cwd: string;
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
@@ -51,6 +53,15 @@ export function notice(context: CommandContext, text: string): void {
 
 export async function openStore(context: CommandContext, releasers: Releasers): Promise<VectorStore> {
   return releasers.own(await openVectorStore(context.config, { onWarning: (text) => notice(context, text) }));
+}
+
+/** The store for a command that writes nothing: it makes no files either. */
+export async function openStoreForReading(
+  context: CommandContext,
+  releasers: Releasers,
+): Promise<VectorStore> {
+  const onWarning = (text: string) => notice(context, text);
+  return releasers.own(await openVectorStore(context.config, { onWarning, readOnly: true }));
 }
 
 /** Redis and what is kept in it, for the commands that need the queue or the runs. */

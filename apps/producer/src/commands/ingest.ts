@@ -1,22 +1,11 @@
 import { availableParallelism } from 'node:os';
-import {
-  assertCollectionName,
-  createChunker,
-  EmbedlineError,
-  loadTokenCounter,
-  parseChunkingOptions,
-  pipelineFingerprint,
-  Releasers,
-  resolveModel,
-  type ChunkingOptions,
-  type ModelSpec,
-  type ResolvedModel,
-  type RunSpec,
-} from '@embedline/core';
-import { ZodError } from 'zod';
+import { Releasers, type ResolvedModel, type RunSpec, type VectorStore } from '@embedline/core';
 import { ingest, type IngestOptions } from '../ingest/ingest.ts';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
-import { Corpus } from '../readers/corpus.ts';
+import { choosePipelines } from '../pipeline/choose-pipelines.ts';
+import type { PipelineDefinition } from '../pipeline/definition.ts';
+import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { rememberRate } from '../plan/measured-rates.ts';
 import { renderSummary, summaryJson } from '../terminal/summary.ts';
 import {
   EXIT,
@@ -28,38 +17,41 @@ import {
   type CommandContext,
   type RunServices,
 } from './context.ts';
-import type { IngestFlags } from './ingest-options.ts';
+import { eachPipeline, type Presentation } from './each-pipeline.ts';
+import type { IngestFlags } from '../command-line/options.ts';
+import { planPipeline } from './plan.ts';
 import { reportProgress } from './report-progress.ts';
 
-/** `embedline ingest`: makes the collection match the corpus. @returns the exit code */
+/** `embedline ingest`: makes the collections match their corpora, one after the other. @returns the exit code */
 export async function ingestCommand(
-  sources: readonly string[],
+  args: readonly string[],
   flags: IngestFlags,
   context: CommandContext,
 ): Promise<number> {
-  assertUsable(sources, flags);
+  const definitions = await choosePipelines(args, flags, context.cwd);
+  const json = flags.json === true;
+  return eachPipeline(definitions, { json, context }, async (definition) => {
+    // A source or a model that is not there is told before anything is started.
+    const pipeline = await openPipeline(definition, context);
+    if (flags.dryRun === true) return planPipeline(pipeline, { json, context });
+    return ingestPipeline(pipeline, { json, context });
+  });
+}
+
+/** Ingests one pipeline, shows how it goes, and sums it up. @returns the exit code */
+export async function ingestPipeline(
+  pipeline: OpenPipeline,
+  { json, context }: Presentation,
+): Promise<number> {
   await using releasers = new Releasers();
-  const model = await findModel(flags, context);
-  const chunking = chunkingOf(flags, model.spec);
-  const corpus = openCorpus(sources, flags, context);
-  // A source that is not there is told before anything is started.
-  await corpus.survey();
   const store = await openStore(context, releasers);
   const services = await openRunServices(context, releasers);
-  const progress = reportProgress({ context, services, json: flags.json === true });
+  const progress = reportProgress({ context, services, json });
   releasers.add(() => progress.close());
-  const startWorkers = () => workersFor(flags, model, services, context);
   let started: RunSpec | null = null;
   try {
     const { progress: run, notices } = await ingest({
-      ...options(flags, model.spec, chunking),
-      ...services,
-      prefix: context.config.prefix,
-      store,
-      corpus,
-      chunk: createChunker(chunking, await loadTokenCounter(model)),
-      startWorkers,
-      signal: context.signal,
+      ...ingestOptions(pipeline, store, services, context),
       onStart: (spec) => {
         started = spec;
         progress.start(spec);
@@ -68,12 +60,13 @@ export async function ingestCommand(
     });
     progress.close();
     for (const text of notices) notice(context, text);
-    if (flags.json === true) printJson(context.stdout, summaryJson(run));
+    if (json) printJson(context.stdout, summaryJson(run));
     else printLine(context.stdout, renderSummary(run, context.style));
+    await rememberRate(context.config.dataDirectory, run);
     return run.deadLetters > 0 ? EXIT.deadLetters : EXIT.done;
   } catch (error) {
     progress.close();
-    await reportEnd(started, flags, services, context);
+    await reportEnd(started, services, { json, context });
     throw error;
   }
 }
@@ -81,101 +74,52 @@ export async function ingestCommand(
 /** What a run that ended early got done. */
 async function reportEnd(
   spec: RunSpec | null,
-  flags: IngestFlags,
   { ledger }: RunServices,
-  { stdout, stderr, errorStyle }: CommandContext,
+  { json, context }: Presentation,
 ): Promise<void> {
   const run = spec === null ? null : await ledger.progress(spec.runId).catch(() => null);
   if (run === null) return;
-  if (flags.json === true) printJson(stdout, summaryJson(run));
-  else printLine(stderr, renderSummary(run, errorStyle));
+  if (json) printJson(context.stdout, summaryJson(run));
+  else printLine(context.stderr, renderSummary(run, context.errorStyle));
 }
 
-function assertUsable(sources: readonly string[], flags: IngestFlags): void {
-  if (sources.length === 0) {
-    throw new EmbedlineError(
-      'USAGE',
-      'Nothing to ingest: name files, directories, globs, or - for standard input.',
-    );
-  }
-  assertCollectionName(flags.collection);
-  if (flags.pipeline === undefined || /^[\w.-]{1,100}$/.test(flags.pipeline)) return;
-  throw new EmbedlineError(
-    'USAGE',
-    `Pipeline name ${JSON.stringify(flags.pipeline)} is not usable: take 1 to 100 letters, digits, '_', '.' or '-'.`,
-  );
-}
-
-export function findModel(
-  flags: Pick<IngestFlags, 'model' | 'dtype' | 'modelRevision'>,
-  { config }: CommandContext,
-): Promise<ResolvedModel> {
-  return resolveModel({
-    id: flags.model,
-    dtype: flags.dtype,
-    revision: flags.modelRevision,
-    modelsDirectory: config.modelsDirectory,
-    dataDirectory: config.dataDirectory,
-    // The user has named the model: what is not here may be fetched.
-    allowRemote: true,
-  });
-}
-
-function chunkingOf(flags: IngestFlags, model: ModelSpec): ChunkingOptions {
-  try {
-    return parseChunkingOptions(
-      { maxTokens: flags.chunkTokens, overlapTokens: flags.overlapTokens },
-      model.maxTokens,
-    );
-  } catch (cause) {
-    if (!(cause instanceof ZodError)) throw cause;
-    throw new EmbedlineError(
-      'USAGE',
-      `--chunk-tokens or --overlap-tokens: ${cause.issues.map(({ message }) => message).join('; ')}.`,
-      { cause },
-    );
-  }
-}
-
-function openCorpus(sources: readonly string[], flags: IngestFlags, { stdin }: CommandContext): Corpus {
-  const { idField, textField, titleField, metadataFields, format } = flags;
-  const { maxLineBytes, maxDocumentBytes, maxGzipRatio } = flags;
-  return new Corpus({
-    sources,
-    cwd: process.cwd(),
-    format,
-    stdin,
-    idField,
-    textField,
-    titleField,
-    metadataFields,
-    limits: { maxLineBytes, maxDocumentBytes, maxGzipRatio, maxMetadataBytes: 64 * 1024 },
-  });
-}
-
-function options(flags: IngestFlags, model: ModelSpec, chunking: ChunkingOptions) {
-  const { collection, pipeline = collection, maxDelete, keepGenerations } = flags;
+function ingestOptions(
+  { definition, model, corpus, chunk, fingerprint }: OpenPipeline,
+  store: VectorStore,
+  services: RunServices,
+  context: CommandContext,
+): Omit<IngestOptions, 'onStart' | 'onNotice'> {
+  const { name, collection, rebuild, reuse, partial, sweepIncomplete, keepGenerations, wait } = definition;
   return {
+    ...services,
+    store,
+    prefix: context.config.prefix,
+    pipeline: name,
     collection,
-    pipeline,
-    model,
-    fingerprint: pipelineFingerprint(chunking),
-    rebuild: flags.rebuild === true,
-    maxDeleteShare: maxDelete,
-    sweepIncomplete: flags.sweepIncomplete === true,
+    model: model.spec,
+    fingerprint,
+    corpus,
+    chunk,
+    rebuild,
+    reuse,
+    partial,
+    maxDeleteShare: definition.maxDelete,
+    sweepIncomplete,
     keepGenerations,
-    wait: flags.wait === true,
-  } satisfies Partial<IngestOptions>;
+    wait,
+    startWorkers: () => workersFor(definition, model, services, context),
+    signal: context.signal,
+  };
 }
 
 function workersFor(
-  flags: IngestFlags,
+  { workers: wanted }: PipelineDefinition,
   model: ResolvedModel,
   { lease }: RunServices,
   context: CommandContext,
 ): LocalWorkers | null {
   const { config } = context;
-  const count = flags.workers ?? (config.redisUrl === null ? availableParallelism() : 0);
+  const count = wanted ?? (config.redisUrl === null ? availableParallelism() : 0);
   if (count === 0) return null;
   const workers = startLocalWorkers({
     count,

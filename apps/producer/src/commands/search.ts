@@ -11,7 +11,7 @@ import {
   type VectorStore,
 } from '@embedline/core';
 import { hitJson, renderHits } from '../terminal/hits.ts';
-import { openStore, printJson, printLine, EXIT, type CommandContext } from './context.ts';
+import { openStoreForReading, printJson, printLine, EXIT, type CommandContext } from './context.ts';
 
 export interface SearchFlags {
   readonly collection: string;
@@ -32,7 +32,7 @@ export async function searchCommand(
   const filter = parseFilters(flags.filter);
   await using releasers = new Releasers();
   const { signal } = context;
-  const store = await openStore(context, releasers);
+  const store = await openStoreForReading(context, releasers);
   const generation = await liveGeneration(store, flags.collection);
   const model = await modelOf(generation, flags, context);
   const points = releasers.own(await store.open(generation, { signal }));

@@ -11,9 +11,9 @@ import {
   type Document,
   type GenerationPoints,
   type StoredFingerprint,
-  type StoredPoint,
   type TextFormat,
 } from '@embedline/core';
+import { LOOKUP_SIZE, vectorsByTextHash } from './vectors-by-text-hash.ts';
 
 /** A document with what its structure is to be read as. */
 export interface DocumentToCompare {
@@ -26,6 +26,8 @@ export interface DocumentDecision {
   readonly document: Document;
   readonly change: 'new' | 'changed' | 'unchanged';
   readonly chunkCount: number;
+  /** Chunks that have no point. */
+  readonly missing: number;
   /** Chunks whose points are as they should be already. */
   readonly skipped: number;
   /** Same vector, other payload: offsets, title, metadata. */
@@ -39,15 +41,12 @@ export interface CompareOptions {
   readonly pipeline: string;
   readonly passagePrefix: string;
   readonly chunk: (document: ChunkableText) => Chunk[];
-  /** Where the run writes. */
-  readonly target: GenerationPoints;
+  /** What the documents are compared with: where the run writes; null when nothing is there yet. */
+  readonly target: GenerationPoints | null;
   /** Where vectors of equal texts are looked for: the live generation, if it has the same model. */
   readonly reuseFrom: GenerationPoints | null;
   readonly signal: AbortSignal;
 }
-
-/** Ids in one lookup. */
-const LOOKUP_SIZE = 1000;
 
 /**
  * Compares documents with what the collection holds. Everything that has to be read of the store is read before
@@ -142,6 +141,7 @@ async function lookUp(
   { target, signal }: CompareOptions,
 ): Promise<Map<string, StoredFingerprint>> {
   const found = new Map<string, StoredFingerprint>();
+  if (target === null) return found;
   for (let start = 0; start < ids.length; start += LOOKUP_SIZE) {
     const page = await target.fingerprints(ids.slice(start, start + LOOKUP_SIZE), { signal });
     for (const [id, fingerprint] of page) found.set(id, fingerprint);
@@ -155,23 +155,10 @@ async function findVectors(
   stored: ReadonlyMap<string, StoredFingerprint>,
   { reuseFrom, signal }: CompareOptions,
 ): Promise<Map<string, Float32Array>> {
-  const vectors = new Map<string, Float32Array>();
-  if (reuseFrom === null) return vectors;
-  const wanted = [
-    ...new Set(
-      chunks
-        .filter(({ id, textHash: hash }) => stored.get(id)?.textHash !== hash)
-        .map(({ textHash: hash }) => hash),
-    ),
-  ];
-  for (let start = 0; start < wanted.length; start += LOOKUP_SIZE) {
-    const sources = await reuseFrom.findByTextHash(wanted.slice(start, start + LOOKUP_SIZE), { signal });
-    if (sources.size === 0) continue;
-    const points: Map<string, StoredPoint> = await reuseFrom.retrieve([...sources.values()], { signal });
-    // The point may have been overwritten since its id was looked up: its own hash decides.
-    for (const { chunk, vector } of points.values()) vectors.set(chunk.textHash, vector);
-  }
-  return vectors;
+  if (reuseFrom === null) return new Map();
+  const isNew = ({ id, textHash: hash }: ChunkRecord) => stored.get(id)?.textHash !== hash;
+  const hashes = chunks.filter(isNew).map(({ textHash: hash }) => hash);
+  return vectorsByTextHash(hashes, reuseFrom, signal);
 }
 
 function decide(
@@ -199,7 +186,8 @@ function decide(
   }
   const skipped = chunks.length - payloadUpdates.length - reused.length - toEmbed.length;
   const change = known === 0 ? 'new' : skipped === chunks.length ? 'unchanged' : 'changed';
-  return { document, change, chunkCount: chunks.length, skipped, payloadUpdates, reused, toEmbed };
+  const missing = chunks.length - known;
+  return { document, change, chunkCount: chunks.length, missing, skipped, payloadUpdates, reused, toEmbed };
 }
 
 function skipWhole(document: Document, chunkCount: number): DocumentDecision {
@@ -207,6 +195,7 @@ function skipWhole(document: Document, chunkCount: number): DocumentDecision {
     document,
     change: 'unchanged',
     chunkCount,
+    missing: 0,
     skipped: chunkCount,
     payloadUpdates: [],
     reused: [],

@@ -1,10 +1,11 @@
-import { EmbedlineError, type RunProgress, type RunSpec } from '@embedline/core';
+import { EmbedlineError, type RunSpec } from '@embedline/core';
 import { otherPipelines } from './choose-generation.ts';
+import { findSwept } from './find-swept.ts';
 import type { IngestOptions } from './ingest.ts';
 import type { RunTarget } from './open-target.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SeenDocuments } from './seen-documents.ts';
-import { findSwept, sweep } from './sweep.ts';
+import { sweep, sweepChanged } from './sweep.ts';
 
 export interface FinishContext {
   readonly spec: RunSpec;
@@ -13,7 +14,8 @@ export interface FinishContext {
   readonly signal: AbortSignal;
   readonly options: IngestOptions;
   readonly seen: SeenDocuments;
-  readonly done: RunProgress;
+  /** Chunks of this run that have no new point because they were given up on. */
+  readonly givenUp: number;
 }
 
 const COPY_SIZE = 500;
@@ -31,7 +33,8 @@ export async function finish(context: FinishContext): Promise<string[]> {
   const complete = corpus.problemCount === 0 || options.sweepIncomplete;
   if (!complete && target.building && target.live !== null) throw incompleteBuild(context);
   const notices: string[] = [];
-  if (complete) await sweepTarget(context);
+  if (options.partial) await sweepPart(context);
+  else if (complete) await sweepTarget(context);
   else notices.push(incompleteNotice(context));
   if (target.building) {
     await ledger.setStage(context.spec.runId, 'publishing');
@@ -40,28 +43,26 @@ export async function finish(context: FinishContext): Promise<string[]> {
   return notices;
 }
 
-async function sweepTarget({
-  target,
-  counts,
-  seen,
-  spec,
-  signal,
-  options,
-  done,
-}: FinishContext): Promise<void> {
+async function sweepTarget(context: FinishContext): Promise<void> {
+  const { target, counts, options, givenUp } = context;
   const swept = await sweep({
-    pipeline: spec.pipeline,
-    points: target.points,
-    seen,
-    runSequence: spec.runSequence,
-    signal,
-    expectedPoints: chunksGivenUp(done) === 0 ? counts.chunksTotal : null,
+    ...sweepOptions(context),
+    expectedPoints: givenUp === 0 ? counts.chunksTotal : null,
     // Nobody reads a generation that is being built: the guard looks at what readers would lose, in publish().
     maxDeleteShare: target.building ? 1 : options.maxDeleteShare,
   });
   if (target.building) return;
   counts.chunksRemoved = swept.chunksRemoved;
   counts.documentsRemoved = swept.documentsRemoved;
+}
+
+async function sweepPart(context: FinishContext): Promise<void> {
+  const swept = await sweepChanged(sweepOptions(context));
+  context.counts.chunksRemoved = swept.chunksRemoved;
+}
+
+function sweepOptions({ spec: { pipeline, runSequence }, target: { points }, seen, signal }: FinishContext) {
+  return { pipeline, points, seen, runSequence, signal };
 }
 
 /** Exact count check, then one step that readers see. */
@@ -78,8 +79,8 @@ async function publish(context: FinishContext): Promise<void> {
   for (const generation of surplus) await store.dropGeneration(generation, { signal });
 }
 
-async function assertCount({ target, counts, spec, signal, done }: FinishContext): Promise<void> {
-  const expected = counts.chunksTotal - chunksGivenUp(done);
+async function assertCount({ target, counts, spec, signal, givenUp }: FinishContext): Promise<void> {
+  const expected = counts.chunksTotal - givenUp;
   const found = await target.points.count({ pipeline: spec.pipeline, signal });
   // A chunk that failed now may be there from an earlier attempt at this generation.
   if (found >= expected && found <= counts.chunksTotal) return;
@@ -141,11 +142,6 @@ async function carryOver(
   } finally {
     await source.close();
   }
-}
-
-/** Chunks of this run that have no new point because they were given up on. */
-function chunksGivenUp({ producer, workers }: RunProgress): number {
-  return producer.chunksEnqueued - workers.chunksEmbedded;
 }
 
 function incompleteNotice({ options: { corpus } }: FinishContext): string {

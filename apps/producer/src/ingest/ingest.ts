@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
-  acquireRunLock,
   EmbedlineError,
   isEmbedlineError,
   messageOf,
@@ -9,29 +8,25 @@ import {
   Releasers,
   type BatchQueue,
   type Generation,
-  type Redis,
   type RunLedger,
   type RunProgress,
   type RunSpec,
-  type VectorStore,
 } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
-import { chooseGeneration, type GenerationWanted } from './choose-generation.ts';
+import { claimTarget, type ClaimOptions } from './claim-target.ts';
+import type { CompareOptions } from './compare.ts';
 import { Enqueuer } from './enqueue.ts';
 import { finish } from './finish.ts';
 import type { LocalWorkers } from './local-workers.ts';
-import { openTarget, type RunTarget } from './open-target.ts';
+import type { RunTarget } from './open-target.ts';
 import { produce } from './produce.ts';
 import { recordCounts } from './record-counts.ts';
+import { RepeatedTexts } from './repeated-texts.ts';
 import { newRunCounts, type RunCounts } from './run-counts.ts';
 import { createSeenDocuments } from './seen-documents.ts';
 import { waitForBatches } from './wait-for-batches.ts';
-import type { CompareOptions } from './compare.ts';
 
-export interface IngestOptions extends GenerationWanted {
-  readonly store: VectorStore;
-  readonly redis: Redis;
-  readonly prefix: string;
+export interface IngestOptions extends ClaimOptions {
   readonly ledger: RunLedger;
   readonly queue: BatchQueue;
   readonly corpus: Corpus;
@@ -42,14 +37,9 @@ export interface IngestOptions extends GenerationWanted {
   readonly sweepIncomplete: boolean;
   /** Generations kept for rollback besides the live one. */
   readonly keepGenerations: number;
-  /** Wait for another run of this pipeline instead of failing. */
-  readonly wait: boolean;
   /** Starts the workers of this ingest, once it is known that there is something to do. */
   readonly startWorkers: () => LocalWorkers | null;
-  /** Fires when a person wants to stop. */
-  readonly signal: AbortSignal;
   readonly onStart: (run: RunSpec) => void;
-  readonly onNotice: (message: string) => void;
 }
 
 /** How an ingest ended. */
@@ -63,32 +53,20 @@ export interface IngestOutcome {
 export async function ingest(options: IngestOptions): Promise<IngestOutcome> {
   await using releasers = new Releasers();
   const runId = newRunId();
-  const lock = await acquireRunLock({
-    redis: options.redis,
-    prefix: options.prefix,
-    scope: `pipeline:${options.pipeline}`,
-    owner: { host: hostname(), pid: process.pid, runId },
-    wait: options.wait,
-    signal: options.signal,
-    onWaiting: options.onNotice,
-  });
-  releasers.add(() => lock.release());
+  const claim = releasers.own(await claimTarget({ host: hostname(), pid: process.pid, runId }, options));
   await forgetQueuedBatches(options);
-  const survey = await options.corpus.survey();
-  const target = await openTarget(await chooseGeneration(options.store, options), options);
-  releasers.add(() => target.close());
   const counts = newRunCounts();
-  counts.sourceBytesTotal = survey.bytes ?? 0;
-  const spec = await createRun(runId, target.generation, options);
+  counts.sourceBytesTotal = (await options.corpus.survey()).bytes ?? 0;
+  const spec = await createRun(runId, claim.target.generation, options);
   options.onStart(spec);
   const workers = options.startWorkers();
   if (workers !== null) releasers.add(() => workers.close());
   const signal = AbortSignal.any([
     options.signal,
-    lock.signal,
+    claim.signal,
     ...(workers === null ? [] : [workers.signal]),
   ]);
-  return await run({ spec, target, counts, signal, options });
+  return await run({ spec, target: claim.target, counts, signal, options });
 }
 
 interface RunContext {
@@ -100,22 +78,24 @@ interface RunContext {
 }
 
 async function run(context: RunContext): Promise<IngestOutcome> {
-  const { spec, counts, options } = context;
-  const { ledger } = options;
-  const { runId } = spec;
+  const { spec, target, counts, options } = context;
+  const { ledger, queue } = options;
+  const { runId, runSequence } = spec;
   const recording = recordCounts(ledger, runId, counts);
   const seen = createSeenDocuments();
   try {
     const signal = AbortSignal.any([context.signal, recording.signal]);
-    await produce({
-      ...produceOptions(context, signal),
-      seen,
-      enqueuer: new Enqueuer({ runId, queue: options.queue, ledger, counts, signal }),
-    });
+    const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
+    const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal });
+    await produce({ ...produceOptions(context, signal), seen, repeated, enqueuer });
     await recording.close();
     await ledger.seal(runId, counts);
-    const done = await waitForBatches({ runId, ledger, queue: options.queue, signal });
-    const notices = await finish({ ...context, signal, seen, done });
+    const done = await waitForBatches({ runId, ledger, queue, signal });
+    counts.chunksReused += await repeated.settle();
+    const repeatedGivenUp = repeated.giveUp();
+    await ledger.addDeadLetters(runId, repeatedGivenUp);
+    const givenUp = done.producer.chunksEnqueued - done.workers.chunksEmbedded + repeatedGivenUp.length;
+    const notices = await finish({ ...context, signal, seen, givenUp });
     await ledger.recordProducer(runId, counts);
     await ledger.end(runId, 'done', null);
     return { progress: await finalProgress(ledger, runId), notices };
@@ -138,7 +118,7 @@ function produceOptions({ spec, target, counts, options }: RunContext, signal: A
     corpus: options.corpus,
     ledger: options.ledger,
     target: target.points,
-    reuseFrom: target.reuseFrom,
+    reuseFrom: options.reuse ? target.reuseFrom : null,
     counts,
     signal,
   };

@@ -5,12 +5,21 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 export interface SeenDocuments {
   /** Notes a document and where it is. @returns where it was seen before, or null */
   add(documentId: string, place: string): string | null;
-  /** Notes how many chunks it has; what lies beyond is surplus. */
-  setChunkCount(documentId: string, chunks: number): void;
+  /** Notes how many chunks it has (what lies beyond is surplus), and whether it was there before with other ones. */
+  setChunkCount(documentId: string, chunks: number, changed: boolean): void;
   /** Notes a document that is there but could not be read: whatever is stored of it stays. */
   protect(documentId: string, place: string): void;
   /** `vanished`: the document was not seen; `surplus`: it has become shorter; else `current`. */
   judge(documentId: string, chunkIndex: number): 'current' | 'surplus' | 'vanished';
+  /** Documents that were changed, a page at a time. */
+  changed(): Iterable<readonly string[]>;
+  close(): void;
+}
+
+/** Ids that were counted, each once. */
+export interface DistinctIds {
+  /** @returns true the first time */
+  add(id: string): boolean;
   close(): void;
 }
 
@@ -22,14 +31,13 @@ const KEEP_ALL = -1;
  * beyond: memory stays bounded for any number of documents, and the file is gone when the process ends, however it ends.
  */
 export function createSeenDocuments(): SeenDocuments {
-  const database = new DatabaseSync('');
-  database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;
+  const database = temporaryDatabase(`
     CREATE TABLE seen(document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, place TEXT NOT NULL) WITHOUT ROWID;
-    BEGIN;`);
+    CREATE TABLE changed(document TEXT NOT NULL)`);
   const insert = database.prepare('INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
   const select = database.prepare('SELECT chunks, place FROM seen WHERE document = ?');
   const update = database.prepare('UPDATE seen SET chunks = ? WHERE document = ?');
+  const noteChanged = database.prepare('INSERT INTO changed VALUES (?)');
   const find = (statement: StatementSync, documentId: string) => {
     const row = statement.get(keyOf(documentId));
     return row === undefined ? null : { chunks: Number(row['chunks']), place: String(row['place']) };
@@ -39,15 +47,53 @@ export function createSeenDocuments(): SeenDocuments {
       if (insert.run(keyOf(documentId), KEEP_ALL, place).changes === 1) return null;
       return find(select, documentId)?.place ?? place;
     },
-    setChunkCount: (documentId, chunks) => void update.run(chunks, keyOf(documentId)),
+    setChunkCount: (documentId, chunks, changed) => {
+      update.run(chunks, keyOf(documentId));
+      if (changed) noteChanged.run(documentId);
+    },
     protect: (documentId, place) => void insert.run(keyOf(documentId), KEEP_ALL, place),
     judge: (documentId, chunkIndex) => {
       const found = find(select, documentId);
       if (found === null) return 'vanished';
       return found.chunks === KEEP_ALL || chunkIndex < found.chunks ? 'current' : 'surplus';
     },
+    changed: () => pages(database),
     close: () => database.close(),
   };
+}
+
+/** Like {@link createSeenDocuments}, in bounded memory. */
+export function createDistinctIds(): DistinctIds {
+  const database = temporaryDatabase('CREATE TABLE ids(id BLOB PRIMARY KEY) WITHOUT ROWID');
+  const insert = database.prepare('INSERT INTO ids VALUES (?) ON CONFLICT DO NOTHING');
+  return {
+    add: (id) => insert.run(keyOf(id)).changes === 1,
+    close: () => database.close(),
+  };
+}
+
+function temporaryDatabase(schema: string): DatabaseSync {
+  const database = new DatabaseSync('');
+  database.exec(`
+    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;
+    ${schema};
+    BEGIN;`);
+  return database;
+}
+
+const PAGE = 1000;
+
+function* pages(database: DatabaseSync): Generator<readonly string[]> {
+  const select = database.prepare(
+    'SELECT rowid, document FROM changed WHERE rowid > ? ORDER BY rowid LIMIT ?',
+  );
+  for (let after = 0; ;) {
+    const rows = select.all(after, PAGE);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows.map((row) => String(row['document']));
+    after = Number(last['rowid']);
+  }
 }
 
 /** 128 bits of SHA-256: ids may be long, and keys of one size keep the tree small. */

@@ -1,12 +1,8 @@
-import { EmbedlineError, type GenerationPoints } from '@embedline/core';
-import type { SeenDocuments } from './seen-documents.ts';
+import { EmbedlineError } from '@embedline/core';
+import { findSwept, surplusOfChanged, sweptPages, type FindSweptOptions, type Swept } from './find-swept.ts';
 
-export interface SweepOptions {
-  readonly pipeline: string;
-  readonly points: GenerationPoints;
-  readonly seen: SeenDocuments;
+export interface SweepOptions extends FindSweptOptions {
   readonly runSequence: number;
-  readonly signal: AbortSignal;
   /** Points that the pipeline has if there is nothing to sweep; null when that is not known. */
   readonly expectedPoints: number | null;
   /** Largest share of the pipeline's points that may be deleted, 0 to 1; 1 for a generation that nobody reads yet. */
@@ -19,8 +15,6 @@ export interface SweepResult {
 }
 
 const DELETE_SIZE = 1000;
-/** Ids of points to delete are kept in memory up to here; beyond, the scan is repeated to delete. */
-const MAX_COLLECTED = 1_000_000;
 
 /**
  * Deletes the points of documents that are gone and the chunks beyond a document's new end. Two passes: first the
@@ -34,68 +28,47 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
   if (total === options.expectedPoints) return { chunksRemoved: 0, documentsRemoved: 0 };
   const found = await findSwept(options);
   if (found.points > total * options.maxDeleteShare) throw guard(found, total, options);
-  const write = { runSequence: options.runSequence, signal };
-  if (found.ids !== null) {
-    for (let start = 0; start < found.ids.length; start += DELETE_SIZE) {
-      await points.delete(found.ids.slice(start, start + DELETE_SIZE), write);
-    }
-  } else {
-    for await (const page of points.scan({ pipeline, signal })) {
-      const ids = page
-        .filter((point) => options.seen.judge(point.documentId, point.chunkIndex) !== 'current')
-        .map(({ id }) => id);
-      if (ids.length > 0) await points.delete(ids, write);
-    }
-  }
+  await deletePoints(found, options);
   return { chunksRemoved: found.points, documentsRemoved: found.documents };
 }
 
-export interface Swept {
-  readonly points: number;
-  /** Those of documents that are gone; the others are beyond the end of documents that became shorter. */
-  readonly vanishedPoints: number;
-  readonly documents: number;
-  /** Null when there are too many to keep. */
-  readonly ids: readonly string[] | null;
+/**
+ * The sweep of a partial reading: deletes what lies beyond the new end of the documents that were read, and nothing of
+ * any other.
+ */
+export async function sweepChanged(
+  options: FindSweptOptions & { readonly runSequence: number },
+): Promise<SweepResult> {
+  const { points, runSequence, signal } = options;
+  let chunksRemoved = 0;
+  for await (const ids of surplusOfChanged(options)) {
+    await points.delete(ids, { runSequence, signal });
+    chunksRemoved += ids.length;
+  }
+  return { chunksRemoved, documentsRemoved: 0 };
 }
 
-/** What a sweep would delete; deletes nothing. */
-export async function findSwept({
-  points,
-  pipeline,
-  seen,
-  signal,
-}: Pick<SweepOptions, 'points' | 'pipeline' | 'seen' | 'signal'>): Promise<Swept> {
-  const ids: string[] = [];
-  const documents = new Set<string>();
-  let count = 0;
-  let vanishedPoints = 0;
-  for await (const page of points.scan({ pipeline, signal })) {
-    for (const { id, documentId, chunkIndex } of page) {
-      const verdict = seen.judge(documentId, chunkIndex);
-      if (verdict === 'current') continue;
-      count += 1;
-      if (count <= MAX_COLLECTED) ids.push(id);
-      if (verdict !== 'vanished') continue;
-      vanishedPoints += 1;
-      documents.add(documentId);
-    }
+async function deletePoints({ ids }: Swept, options: SweepOptions): Promise<void> {
+  const { points, runSequence, signal } = options;
+  if (ids === null) {
+    for await (const page of sweptPages(options))
+      if (page.length > 0)
+        await points.delete(
+          page.map(({ id }) => id),
+          { runSequence, signal },
+        );
+    return;
   }
-  return {
-    points: count,
-    vanishedPoints,
-    documents: documents.size,
-    ids: count <= MAX_COLLECTED ? ids : null,
-  };
+  for (let start = 0; start < ids.length; start += DELETE_SIZE)
+    await points.delete(ids.slice(start, start + DELETE_SIZE), { runSequence, signal });
 }
 
 function guard(found: Swept, total: number, { maxDeleteShare, pipeline }: SweepOptions): EmbedlineError {
   const share = (100 * found.points) / Math.max(total, 1);
-  const needed = Math.ceil(share);
   return new EmbedlineError(
     'DELETE_GUARD',
     `Nothing was deleted: ${found.points} of the ${total} points of ${pipeline} (${share.toFixed(1)} %, of ${found.documents} ` +
       `documents that are gone) would go, more than the ${(maxDeleteShare * 100).toFixed(0)} % allowed. Everything else is done. ` +
-      `If the corpus has really shrunk, run again with --max-delete ${needed}%.`,
+      `If the corpus has really shrunk, run again with --max-delete ${Math.ceil(share)}%.`,
   );
 }

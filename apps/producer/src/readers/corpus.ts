@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
+import { commandBlocks, showCommand, type CommandSource } from './command-source.ts';
 import { readCsv } from './csv-reader.ts';
 import { fileBlocks, FileProblem } from './file-blocks.ts';
 import { findFiles, type FindOptions, type SourceFile } from './find-files.ts';
@@ -8,14 +9,18 @@ import { readJsonl } from './jsonl-reader.ts';
 import { reject, type ReadItem, type RecordOptions, type SourceFormat } from './read-item.ts';
 import { readText } from './text-reader.ts';
 
-export interface CorpusOptions extends FindOptions, RecordOptions {
+/** A path, a glob, `-` for standard input, or a program to run. */
+export type Source = string | CommandSource;
+
+export interface CorpusOptions extends Omit<FindOptions, 'sources'>, RecordOptions {
+  readonly sources: readonly Source[];
   /** What the source `-` reads. */
   readonly stdin: Readable;
 }
 
 export interface CorpusSurvey {
   readonly files: number;
-  /** Null when it cannot be known (stdin). */
+  /** Null when it cannot be known (standard input, commands). */
   readonly bytes: number | null;
 }
 
@@ -44,7 +49,7 @@ export class Corpus {
   /** Finds every file before the first is read. @throws EmbedlineError when a source is missing or empty */
   async survey(): Promise<CorpusSurvey> {
     let files = 0;
-    let bytes: number | null = 0;
+    let bytes = 0;
     for await (const file of findFiles(this.#fileOptions())) {
       files += 1;
       if (!('refused' in file))
@@ -53,11 +58,8 @@ export class Corpus {
           () => 0,
         );
     }
-    if (this.#readsStdin()) {
-      files += 1;
-      bytes = null;
-    }
-    return { files, bytes };
+    const streams = this.#commands().length + (this.#readsStdin() ? 1 : 0);
+    return { files: files + streams, bytes: streams > 0 ? null : bytes };
   }
 
   async *read(signal?: AbortSignal): AsyncGenerator<ReadItem> {
@@ -69,6 +71,7 @@ export class Corpus {
         );
       else yield* this.#readFile(file, signal);
     }
+    for (const command of this.#commands()) yield* this.#readCommand(command, signal);
     if (this.#readsStdin()) yield* this.#readStdin(signal);
   }
 
@@ -81,7 +84,9 @@ export class Corpus {
       signal,
       onBytes: (count) => (bytes += count),
     });
-    for await (const item of this.#guard(this.#parse(blocks, file, this.#show(file.path)), file)) {
+    const shown = this.#show(file.path);
+    const named = { shown, id: file.id, format: file.format.format };
+    for await (const item of this.#guard(this.#parse(blocks, file, shown), named)) {
       yield item;
       if (bytes > 0) yield { type: 'progress', bytes };
       bytes = 0;
@@ -90,14 +95,17 @@ export class Corpus {
   }
 
   /** Errors of one file cost that file. */
-  async *#guard(items: AsyncIterable<ReadItem>, file: SourceFile): AsyncGenerator<ReadItem> {
-    const isDocument = file.format.format === 'text' || file.format.format === 'markdown';
+  async *#guard(
+    items: AsyncIterable<ReadItem>,
+    { shown, id, format }: { shown: string; id: string; format: SourceFormat },
+  ): AsyncGenerator<ReadItem> {
+    const isDocument = format === 'text' || format === 'markdown';
     try {
       for await (const item of items) yield item.type === 'reject' ? this.#note(item, false) : item;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      const documentId = isDocument ? file.id : null;
-      yield this.#note(reject({ file: this.#show(file.path) }, { reason: error.message, documentId }), true);
+      const documentId = isDocument ? id : null;
+      yield this.#note(reject({ file: shown }, { reason: error.message, documentId }), true);
     }
   }
 
@@ -107,14 +115,28 @@ export class Corpus {
     return parse(blocks, { format, delimiter, id: file.id, shown, sidecar: `${stem}.json` }, this.#options);
   }
 
-  async *#readStdin(signal: AbortSignal | undefined): AsyncGenerator<ReadItem> {
+  #readStdin(signal: AbortSignal | undefined): AsyncGenerator<ReadItem> {
     const format = this.#options.format ?? 'jsonl';
-    const items = parse(
-      stdinBlocks(this.#options.stdin, signal),
-      { format, delimiter: ',', id: 'stdin', shown: '-', sidecar: null },
-      this.#options,
-    );
-    yield* this.#guard(items, { path: '-', id: 'stdin', format: { format, delimiter: ',', gzip: false } });
+    return this.#readStream(stdinBlocks(this.#options.stdin, signal), { shown: '-', id: 'stdin', format });
+  }
+
+  #readCommand(command: CommandSource, signal: AbortSignal | undefined): AsyncGenerator<ReadItem> {
+    const format = command.format ?? this.#options.format ?? 'jsonl';
+    const shown = showCommand(command);
+    return this.#readStream(commandBlocks(command, { cwd: this.#options.cwd, signal }), {
+      shown,
+      id: shown,
+      format,
+    });
+  }
+
+  async *#readStream(
+    blocks: AsyncIterable<Buffer>,
+    { shown, id, format }: { shown: string; id: string; format: SourceFormat },
+  ): AsyncGenerator<ReadItem> {
+    const delimiter = ',';
+    const items = parse(blocks, { format, delimiter, id, shown, sidecar: null }, this.#options);
+    yield* this.#guard(items, { shown, id, format });
   }
 
   /** A record whose id cannot be told might be any document: then nothing may be held to have vanished. */
@@ -131,13 +153,17 @@ export class Corpus {
     return this.#options.sources.includes('-');
   }
 
+  #commands(): CommandSource[] {
+    return this.#options.sources.filter((source) => typeof source !== 'string');
+  }
+
   #fileOptions(): FindOptions {
     const { cwd, format, sources } = this.#options;
-    return { cwd, format, sources: sources.filter((source) => source !== '-') };
+    const paths = sources.filter((source) => typeof source === 'string' && source !== '-');
+    return { cwd, format, sources: paths as string[] };
   }
 
   #show(path: string): string {
-    if (path === '-') return path;
     const shown = relative(this.#options.cwd, path);
     return shown.startsWith('..') ? path : shown;
   }

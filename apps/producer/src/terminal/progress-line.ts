@@ -34,7 +34,8 @@ export function progressLine(view: RunView, style: Style, minShare = 0): string 
     : `${line}\n  ${style.yellow(truncate(`waiting for ${safeText(view.waitingFor)}`, style.columns - 4))}`;
 }
 
-function bar(share: number, width: number): string {
+/** A bar of blocks for a share of 0 to 1. */
+export function bar(share: number, width: number): string {
   const filled = Math.round(share * width);
   return `[${'█'.repeat(filled)}${'░'.repeat(width - filled)}]`;
 }

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import {
+  dropCollection,
+  listCollections,
+  rollbackCollection,
+  type CollectionsFlags,
+} from '../commands/collections.ts';
+import type { Run } from './program.ts';
+
+/** Commands on generations and their public names. */
+export function addCollectionCommands(program: Command, run: Run): void {
+  const collections = program.command('collections').description('collections and their generations');
+  collections
+    .command('list')
+    .description('every generation of every collection')
+    .option('--json', 'one JSON object per generation')
+    .addHelpText('after', `\nExample:\n  embedline collections list`)
+    .action((flags: CollectionsFlags) => run((context) => listCollections(flags, context)));
+  collections
+    .command('rollback')
+    .argument('<name>', 'the collection')
+    .description('make the generation before the live one live again')
+    .addHelpText('after', `\nExample:\n  embedline collections rollback docs`)
+    .action((name: string) => run((context) => rollbackCollection(name, context)));
+  collections
+    .command('drop')
+    .argument('<name>', 'the collection')
+    .description('delete a collection with all its generations')
+    .addHelpText('after', `\nExample:\n  embedline collections drop docs`)
+    .action((name: string) => run((context) => dropCollection(name, context)));
+}

@@ -1,0 +1,29 @@
+import { Command, CommanderError } from 'commander';
+import type { CommandContext } from '../commands/context.ts';
+import { addCollectionCommands } from './collection-commands.ts';
+import { addCorpusCommands } from './corpus-commands.ts';
+import { addReadingCommands } from './reading-commands.ts';
+
+/** Runs a command with everything it needs, and keeps its exit code. */
+export type Run = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
+
+/** The command line: every command with its arguments, flags, help and example. */
+export function buildProgram(run: Run): Command {
+  const program = new Command('embedline')
+    .description('rsync for embeddings: makes a vector collection match a corpus, on any number of workers')
+    .exitOverride()
+    .showHelpAfterError('(embedline --help lists the commands; embedline COMMAND --help explains one)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted',
+    );
+  addCorpusCommands(program, run);
+  addReadingCommands(program, run);
+  addCollectionCommands(program, run);
+  return program;
+}
+
+/** True for a command line that is not usable, false for one that only asked for help; null for any other error. */
+export function isUsageError(error: unknown): boolean | null {
+  return error instanceof CommanderError ? error.exitCode !== 0 : null;
+}

@@ -1,0 +1,45 @@
+import { Releasers } from '@embedline/core';
+import { choosePipelines } from '../pipeline/choose-pipelines.ts';
+import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { measuredRate } from '../plan/measured-rates.ts';
+import { makePlan } from '../plan/plan.ts';
+import { createLiveArea } from '../terminal/live-area.ts';
+import { planJson, renderPlan } from '../terminal/plan.ts';
+import { readingLine } from '../terminal/reading-line.ts';
+import { EXIT, openStoreForReading, printJson, printLine } from './context.ts';
+import type { CommandContext } from './context.ts';
+import { eachPipeline, type Presentation } from './each-pipeline.ts';
+import type { IngestFlags } from '../command-line/options.ts';
+
+/** `embedline plan`: what an ingest would do. Writes nothing anywhere, and needs no Redis. @returns the exit code */
+export async function planCommand(
+  args: readonly string[],
+  flags: IngestFlags,
+  context: CommandContext,
+): Promise<number> {
+  const definitions = await choosePipelines(args, flags, context.cwd);
+  const json = flags.json === true;
+  return eachPipeline(definitions, { json, context }, async (definition) =>
+    planPipeline(await openPipeline(definition, context), { json, context }),
+  );
+}
+
+export async function planPipeline(pipeline: OpenPipeline, { json, context }: Presentation): Promise<number> {
+  await using releasers = new Releasers();
+  const { config, signal, stdout, stderr, style, errorStyle } = context;
+  const startedAtMs = performance.now();
+  const store = await openStoreForReading(context, releasers);
+  const total = (await pipeline.corpus.survey()).bytes;
+  const area = createLiveArea(stderr, errorStyle);
+  releasers.add(() => area.close());
+  const onProgress = (read: { bytes: number; documents: number }) => {
+    if (!json) area.update(readingLine({ ...read, total }, errorStyle));
+  };
+  const plan = await makePlan({ pipeline, store, signal, onProgress });
+  area.close();
+  const rate = await measuredRate(config.dataDirectory, pipeline.model.spec);
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  if (json) printJson(stdout, planJson(plan, { rate, seconds }));
+  else printLine(stdout, renderPlan(plan, rate, style));
+  return plan.deadLetters > 0 ? EXIT.deadLetters : EXIT.done;
+}

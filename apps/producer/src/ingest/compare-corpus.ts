@@ -1,0 +1,97 @@
+import type { DeadLetter } from '@embedline/core';
+import type { Corpus } from '../readers/corpus.ts';
+import { reject, type ReadItem } from '../readers/read-item.ts';
+import {
+  compareDocuments,
+  type CompareOptions,
+  type DocumentDecision,
+  type DocumentToCompare,
+} from './compare.ts';
+import type { SeenDocuments } from './seen-documents.ts';
+
+export interface CompareCorpusOptions extends CompareOptions {
+  readonly corpus: Corpus;
+  /** Gets every document that was read. */
+  readonly seen: SeenDocuments;
+}
+
+/** What a part of the corpus comes to. */
+export interface ComparedWindow {
+  readonly decisions: readonly DocumentDecision[];
+  /** Records that are no documents. */
+  readonly deadLetters: readonly DeadLetter[];
+  /** Bytes of the sources that it took. */
+  readonly bytes: number;
+}
+
+/** Documents are compared this many at a time (one lookup takes as many ids), or this much text, whichever is less. */
+const WINDOW_DOCUMENTS = 1000;
+const WINDOW_CHARACTERS = 4 * 1024 * 1024;
+const WINDOW_DEAD_LETTERS = 500;
+
+/** READ -> CHUNK -> COMPARE, a window of documents at a time, in bounded memory. Writes nothing but `seen`. */
+export async function* compareCorpus(options: CompareCorpusOptions): AsyncGenerator<ComparedWindow> {
+  const { corpus, seen, signal } = options;
+  let window = newWindow();
+  for await (const item of corpus.read(signal)) {
+    signal.throwIfAborted();
+    const known = item.type === 'document' ? withoutDuplicates(item, seen) : item;
+    if (known.type === 'progress') window.bytes += known.bytes;
+    else if (known.type === 'document') {
+      const format = known.format === 'markdown' ? 'markdown' : 'plain';
+      window.documents.push({ document: known.document, format });
+      window.characters += known.document.text.length;
+    } else {
+      window.deadLetters.push(known.deadLetter);
+      if (known.documentId !== null) seen.protect(known.documentId, placeOf(known.deadLetter.origin));
+    }
+    if (!isFull(window)) continue;
+    yield await compareWindow(window, options);
+    window = newWindow();
+  }
+  yield await compareWindow(window, options);
+}
+
+interface Window {
+  readonly documents: DocumentToCompare[];
+  readonly deadLetters: DeadLetter[];
+  characters: number;
+  bytes: number;
+}
+
+function newWindow(): Window {
+  return { documents: [], deadLetters: [], characters: 0, bytes: 0 };
+}
+
+function isFull({ documents, deadLetters, characters }: Window): boolean {
+  return (
+    documents.length >= WINDOW_DOCUMENTS ||
+    deadLetters.length >= WINDOW_DEAD_LETTERS ||
+    characters >= WINDOW_CHARACTERS
+  );
+}
+
+async function compareWindow(window: Window, options: CompareCorpusOptions): Promise<ComparedWindow> {
+  const { documents, deadLetters, bytes } = window;
+  const decisions = await compareDocuments(documents, options);
+  for (const { document, change, chunkCount } of decisions)
+    options.seen.setChunkCount(document.id, chunkCount, change === 'changed');
+  return { decisions, deadLetters, bytes };
+}
+
+/** Of two documents with one id the first stays; the other becomes a dead letter that names both places. */
+function withoutDuplicates(item: Extract<ReadItem, { type: 'document' }>, seen: SeenDocuments): ReadItem {
+  const { document } = item;
+  const before = seen.add(document.id, placeOf(document.origin));
+  if (before === null) return item;
+  return reject(document.origin, {
+    reason: `the id ${JSON.stringify(document.id)} was seen before, at ${before}; the first one stays`,
+    documentId: document.id,
+    excerpt: document.text,
+  });
+}
+
+function placeOf(origin: DeadLetter['origin']): string {
+  if (origin === null) return 'an unknown place';
+  return origin.line === undefined ? origin.file : `${origin.file}:${origin.line}`;
+}

@@ -1,0 +1,87 @@
+import { access, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { EmbedlineError, messageOf } from '@embedline/core';
+import { z } from 'zod';
+import { describeIssues } from './describe-issues.ts';
+import {
+  pipelineNameSchema,
+  pipelineSchema,
+  type PipelineDefinition,
+  type PipelineInput,
+} from './definition.ts';
+
+/** Looked for in the working directory, in this order. */
+export const CONFIG_FILES = ['embedline.config.ts', 'embedline.config.mjs', 'embedline.config.json'] as const;
+
+export interface ConfigFile {
+  readonly path: string;
+  /** As they were written, for flags to be laid over. */
+  readonly inputs: ReadonlyMap<string, PipelineInput>;
+  /** Checked and filled in. */
+  readonly pipelines: ReadonlyMap<string, PipelineDefinition>;
+}
+
+const fileSchema = z.strictObject({
+  pipelines: z.record(pipelineNameSchema, z.record(z.string(), z.unknown()), {
+    error: 'expected { NAME: { sources: [...] }, ... }',
+  }),
+});
+
+/**
+ * The configuration file of a directory, or the one that is named; null when none is there.
+ * @throws EmbedlineError CONFIG_INVALID that names every wrong key and what was expected
+ */
+export async function loadConfigFile(cwd: string, named?: string): Promise<ConfigFile | null> {
+  const path = named === undefined ? await findConfigFile(cwd) : resolve(cwd, named);
+  if (path === null) return null;
+  const parsed = fileSchema.safeParse(await load(path));
+  if (!parsed.success) throw invalid(path, describeIssues(parsed.error, fileSchema));
+  const inputs = new Map(Object.entries(parsed.data.pipelines) as [string, PipelineInput][]);
+  const problems: string[] = [];
+  const pipelines = new Map<string, PipelineDefinition>();
+  for (const [name, input] of inputs) {
+    const pipeline = pipelineSchema.safeParse({ collection: name, ...input });
+    if (pipeline.success) pipelines.set(name, { ...pipeline.data, name, directory: dirname(path) });
+    else problems.push(...describeIssues(pipeline.error, pipelineSchema, ['pipelines', name]));
+  }
+  if (problems.length > 0) throw invalid(path, problems);
+  return { path, inputs, pipelines };
+}
+
+async function findConfigFile(cwd: string): Promise<string | null> {
+  for (const name of CONFIG_FILES) {
+    const path = join(cwd, name);
+    const isThere = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return null;
+}
+
+async function load(path: string): Promise<unknown> {
+  try {
+    if (path.endsWith('.json')) return JSON.parse(await readFile(path, 'utf8')) as unknown;
+    const module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+    return module.default;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException | null)?.code;
+    const missing = code === 'ENOENT' || (code === 'ERR_MODULE_NOT_FOUND' && messageOf(cause).includes(path));
+    throw new EmbedlineError(
+      'CONFIG_INVALID',
+      missing
+        ? `There is no configuration file ${path}. Write one with: embedline init`
+        : `${path} cannot be loaded: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function invalid(path: string, problems: readonly string[]): EmbedlineError {
+  return new EmbedlineError(
+    'CONFIG_INVALID',
+    [`${path} is not usable:`, ...problems.map((problem) => `  ${problem}`)].join('\n'),
+  );
+}

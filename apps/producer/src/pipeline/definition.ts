@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { DEFAULT_MODEL_ID } from '@embedline/core';
+import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
+import { parseMetadataFields } from '../readers/record.ts';
+
+const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/;
+
+/** A name that can stand in flags, keys of Redis and payloads. */
+export const pipelineNameSchema = z
+  .string()
+  .regex(NAME, "expected 1 to 100 letters, digits, '_', '.' or '-', starting with a letter or digit");
+
+const formatSchema = z.enum(['jsonl', 'csv', 'text', 'markdown']);
+const textSchema = z.string().min(1, 'expected a text that is not empty');
+const limit = (fallback: number) => z.int().min(1).default(fallback);
+
+const sourceSchema = z.union(
+  [textSchema, z.strictObject({ command: z.array(textSchema).min(1), format: formatSchema.optional() })],
+  { error: 'expected a path, a glob, "-", or { command: ["program", "argument", ...] }' },
+);
+
+/** `20`, `'20'` and `'20%'` are the same; becomes a share of 0 to 1. */
+const percentageSchema = z
+  .union([z.number(), z.string().regex(/^\d+(\.\d+)?%?$/)], {
+    error: 'expected a percentage from 0% to 100%',
+  })
+  .transform((value) => Number(String(value).replace(/%$/, '')) / 100)
+  .pipe(z.number().min(0).max(1, 'expected a percentage from 0% to 100%'));
+
+const metadataFieldsSchema = z.array(textSchema).transform((fields, context) => {
+  try {
+    return parseMetadataFields(fields.join(','));
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+
+/** When a pipeline is to be ingested; `embedline schedule set NAME` puts it into effect. */
+export const scheduleSchema = z.strictObject({
+  /** Five or six fields, e.g. `0 3 * * *`. */
+  cron: textSchema,
+  /** IANA name. Defaults to UTC. */
+  timeZone: textSchema.default('UTC'),
+  /** What a tick does while the one before still runs. Defaults to skip. */
+  overlap: z.enum(['skip', 'queue-one']).default('skip'),
+});
+
+/**
+ * A pipeline: where its documents come from, how they are read and cut, which model, which collection. Everything that
+ * the flags of `ingest` can say, under the same names; defaults are the ones that `--help` shows.
+ */
+export const pipelineSchema = z.strictObject({
+  /** Files, directories, globs, `-`, or commands; relative to the configuration file. */
+  sources: z.array(sourceSchema).min(1, 'expected at least one source'),
+  /** Defaults to the pipeline's name. */
+  collection: textSchema,
+  format: formatSchema.optional(),
+  idField: textSchema.default('id'),
+  textField: textSchema.default('text'),
+  titleField: textSchema.default('title'),
+  /** Fields to keep, as `year`, or `president=name` under another name. */
+  metadataFields: metadataFieldsSchema.default([]),
+  model: textSchema.default(DEFAULT_MODEL_ID),
+  dtype: textSchema.optional(),
+  modelRevision: textSchema.optional(),
+  /** Longest chunk in tokens. Defaults to the model's longest input. */
+  chunkTokens: z.int().min(1).optional(),
+  /** Defaults to 0. */
+  overlapTokens: z.int().min(0).optional(),
+  /** Worker processes to run meanwhile. Defaults to 0 with REDIS_URL, else one per core. */
+  workers: z.int().min(0).optional(),
+  /** Largest share of the points that a run may delete as vanished. Defaults to 20 %. */
+  maxDelete: percentageSchema.default(0.2),
+  sweepIncomplete: z.boolean().default(false),
+  rebuild: z.boolean().default(false),
+  reuse: z.boolean().default(true),
+  partial: z.boolean().default(false),
+  /** Generations kept for rollback besides the live one. Defaults to 1. */
+  keepGenerations: z.int().min(0).default(1),
+  wait: z.boolean().default(false),
+  maxLineBytes: limit(DEFAULT_READ_LIMITS.maxLineBytes),
+  maxDocumentBytes: limit(DEFAULT_READ_LIMITS.maxDocumentBytes),
+  maxGzipRatio: limit(DEFAULT_READ_LIMITS.maxGzipRatio),
+  schedule: scheduleSchema.optional(),
+});
+
+/** A pipeline as it is written: what has a default may be left out. */
+export type PipelineInput = Omit<z.input<typeof pipelineSchema>, 'collection'> & { collection?: string };
+
+/** A pipeline with everything filled in. */
+export type PipelineDefinition = z.output<typeof pipelineSchema> & {
+  readonly name: string;
+  /** Sources and a model folder are relative to this. */
+  readonly directory: string;
+};

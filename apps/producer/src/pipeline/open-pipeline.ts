@@ -1,0 +1,96 @@
+import { isAbsolute, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import {
+  createChunker,
+  EmbedlineError,
+  loadTokenCounter,
+  parseChunkingOptions,
+  pipelineFingerprint,
+  resolveModel,
+  type Chunk,
+  type ChunkableText,
+  type ChunkingOptions,
+  type Config,
+  type ModelSpec,
+  type ResolvedModel,
+} from '@embedline/core';
+import { ZodError } from 'zod';
+import { Corpus } from '../readers/corpus.ts';
+import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
+import type { PipelineDefinition } from './definition.ts';
+
+/** A definition whose model was found and whose sources are there: ready to be read. */
+export interface OpenPipeline {
+  readonly definition: PipelineDefinition;
+  readonly model: ResolvedModel;
+  readonly corpus: Corpus;
+  readonly chunk: (document: ChunkableText) => Chunk[];
+  /** See pipeline-fingerprint.ts. */
+  readonly fingerprint: string;
+}
+
+/**
+ * Finds the model and the sources of a pipeline, before anything is started or written.
+ * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID, USAGE, SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE
+ */
+export async function openPipeline(
+  definition: PipelineDefinition,
+  { config, stdin }: { readonly config: Config; readonly stdin: Readable },
+): Promise<OpenPipeline> {
+  const model = await findModel(definition, config);
+  const chunking = chunkingOf(definition, model.spec);
+  const corpus = openCorpus(definition, stdin);
+  await corpus.survey();
+  return {
+    definition,
+    model,
+    corpus,
+    chunk: createChunker(chunking, await loadTokenCounter(model)),
+    fingerprint: pipelineFingerprint(chunking),
+  };
+}
+
+function findModel(
+  { model, dtype, modelRevision, directory }: PipelineDefinition,
+  { modelsDirectory, dataDirectory }: Config,
+): Promise<ResolvedModel> {
+  const isFolder = /^\.{0,2}\//.test(model) && !isAbsolute(model);
+  return resolveModel({
+    id: isFolder ? resolve(directory, model) : model,
+    dtype,
+    revision: modelRevision,
+    modelsDirectory,
+    dataDirectory,
+    // The user has named the model: what is not here may be fetched.
+    allowRemote: true,
+  });
+}
+
+function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: ModelSpec): ChunkingOptions {
+  try {
+    return parseChunkingOptions({ maxTokens: chunkTokens, overlapTokens }, model.maxTokens);
+  } catch (cause) {
+    if (!(cause instanceof ZodError)) throw cause;
+    throw new EmbedlineError(
+      'USAGE',
+      `--chunk-tokens or --overlap-tokens: ${cause.issues.map(({ message }) => message).join('; ')}.`,
+      { cause },
+    );
+  }
+}
+
+function openCorpus(definition: PipelineDefinition, stdin: Readable): Corpus {
+  const { sources, format, idField, textField, titleField, metadataFields, directory } = definition;
+  const { maxLineBytes, maxDocumentBytes, maxGzipRatio } = definition;
+  return new Corpus({
+    sources,
+    cwd: directory,
+    format,
+    stdin,
+    idField,
+    textField,
+    titleField,
+    metadataFields,
+    limits: { ...DEFAULT_READ_LIMITS, maxLineBytes, maxDocumentBytes, maxGzipRatio },
+  });
+}

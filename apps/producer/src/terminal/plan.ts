@@ -1,0 +1,90 @@
+import type { MeasuredRate } from '../plan/measured-rates.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Samples } from '../plan/tally.ts';
+import { formatCount, formatDuration, formatRate } from './format.ts';
+import { safeText, truncate } from './safe-text.ts';
+import type { Style } from './style.ts';
+import { renderTable } from './table.ts';
+
+/** The last line of `plan --json`: the shape of an ingest's summary, and more. */
+export function planJson(
+  plan: Plan,
+  { rate, seconds }: { readonly rate: MeasuredRate | null; readonly seconds: number },
+): object {
+  const estimated = estimatedSeconds(plan, rate);
+  return {
+    type: 'summary',
+    run: null,
+    state: 'planned',
+    pipeline: plan.pipeline,
+    collection: plan.collection,
+    writes: plan.writes,
+    documents: plan.documents,
+    chunks: plan.chunks,
+    tokens: plan.tokens,
+    deadLetters: plan.deadLetters,
+    estimatedSeconds: estimated === null ? null : Math.round(estimated),
+    deletionWithheld: plan.withheld,
+    samples: plan.samples,
+    seconds: Number(seconds.toFixed(2)),
+  };
+}
+
+/** The same for people. */
+export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style): string {
+  const { documents, chunks } = plan;
+  const columns = [
+    { header: 'DOCUMENTS' },
+    { header: 'NUMBER', align: 'right' as const },
+    { header: 'FOR EXAMPLE' },
+  ];
+  const row = (label: string, value: number, kind: keyof Samples | null) => {
+    const sample = kind === null ? '' : plan.samples[kind].slice(0, 3).map(safeText).join(', ');
+    return [label, formatCount(value), truncate(sample, style.columns - 36)];
+  };
+  const table = renderTable(columns, [
+    row('new', documents.new, 'new'),
+    row('changed', documents.changed, 'changed'),
+    row('  metadata only', documents.metadataOnly, 'metadataOnly'),
+    row('unchanged', documents.unchanged, null),
+    row('removed', documents.removed, 'removed'),
+    row('cut into chunks', documents.cut, 'cut'),
+    row('rejected', plan.deadLetters, 'rejected'),
+  ]);
+  return [
+    `${style.bold(plan.pipeline)}: ${target(plan)}`,
+    table,
+    '',
+    `chunks  ${formatCount(chunks.total)} in the corpus: ${formatCount(chunks.embedded)} to embed, ` +
+      `${formatCount(chunks.reused)} reused, ${formatCount(chunks.skipped)} unchanged, ` +
+      `${formatCount(chunks.payloadUpdated)} payload updates, ${formatCount(chunks.removed)} to remove`,
+    `tokens  ${formatCount(plan.tokens)} to embed`,
+    `time    ${estimate(plan, rate)}`,
+    ...(plan.withheld === null ? [] : [style.yellow(`Nothing would be deleted: ${safeText(plan.withheld)}`)]),
+    style.dim('Nothing was written.'),
+  ].join('\n');
+}
+
+function target({ collection, writes }: Plan): string {
+  switch (writes.how) {
+    case 'in-place':
+      return `collection ${collection} would be updated in place (${writes.generation ?? ''})`;
+    case 'continue':
+      return `the unfinished generation ${writes.generation ?? ''} of ${collection} would be completed and published`;
+    case 'build':
+      return `a new generation of ${collection} would be built and published`;
+  }
+}
+
+function estimate(plan: Plan, rate: MeasuredRate | null): string {
+  const seconds = estimatedSeconds(plan, rate);
+  if (seconds === null) return 'unknown: no ingest with this model has been measured here yet';
+  if (rate === null || plan.tokens === 0) return 'nothing to embed';
+  const measured = `${formatRate(rate.tokensPerSecond)} tokens/s on ${rate.measuredAt.slice(0, 10)}`;
+  return `about ${formatDuration(seconds)} of embedding, at the rate last measured (${measured})`;
+}
+
+function estimatedSeconds({ tokens }: Plan, rate: MeasuredRate | null): number | null {
+  if (tokens === 0) return 0;
+  return rate === null ? null : tokens / rate.tokensPerSecond;
+}

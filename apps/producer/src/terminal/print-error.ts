@@ -1,0 +1,26 @@
+import { EmbedlineError, isEmbedlineError, messageOf, redactSecrets } from '@embedline/core';
+import type { Writable } from 'node:stream';
+import { safeText } from './safe-text.ts';
+import type { Style } from './style.ts';
+
+export interface ErrorOutput {
+  readonly json: boolean;
+  readonly context: {
+    readonly stdout: Writable;
+    readonly stderr: Writable;
+    readonly errorStyle: Style;
+  };
+}
+
+/** An error on stderr for people and, with --json, on stdout for programs; without secrets and control characters. */
+export function printError(error: unknown, { json, context }: ErrorOutput): void {
+  const { stdout, stderr, errorStyle: style } = context;
+  const message = redactSecrets(messageOf(error)).split('\n').map(safeText).join('\n');
+  if (json) {
+    const code = isEmbedlineError(error) ? error.code : 'INTERNAL';
+    stdout.write(`${JSON.stringify({ type: 'error', code, message })}\n`);
+  }
+  stderr.write(`${style.red('error:')} ${message}\n`);
+  if (error instanceof EmbedlineError || !(error instanceof Error)) return;
+  stderr.write(`${style.dim(redactSecrets(error.stack ?? ''))}\nThis is a bug in embedline.\n`);
+}

@@ -1,0 +1,57 @@
+import { isSound, type Verification } from '../verify/verify.ts';
+import { formatCount } from './format.ts';
+import { safeText } from './safe-text.ts';
+import type { Style } from './style.ts';
+import { renderTable } from './table.ts';
+
+export function verificationJson(pipeline: string, found: Verification): object {
+  return { type: 'verification', pipeline, sound: isSound(found), ...found };
+}
+
+export function renderVerification(pipeline: string, found: Verification, style: Style): string {
+  const { vectors, health } = found;
+  const count = (value: number | null) => (value === null ? '?' : formatCount(value));
+  const verdict = isSound(found) ? style.green('sound') : style.red('not what the corpus says');
+  const table = renderTable(
+    [{ header: 'CHECK' }, { header: 'FOUND', align: 'right' }, { header: 'MEANING' }],
+    [
+      ['missing', count(found.missing), 'chunks of the corpus without a point'],
+      ['stale', count(found.stale), 'points with an older text, metadata or offsets'],
+      ['orphaned', count(found.orphaned), 'points of what is gone from the corpus'],
+      ['duplicate', count(found.duplicate), 'points besides the one of their chunk'],
+      [
+        'wrong vectors',
+        count(vectors.wrong.length),
+        `of ${formatCount(vectors.checked)} made again${cosines(found)}`,
+      ],
+      ['store', health.healthy ? 'ok' : 'ill', safeText(health.detail)],
+    ],
+  );
+  const examples = [
+    ...found.sample.map((id) => JSON.stringify(id)),
+    ...vectors.wrong
+      .slice(0, 3)
+      .map(({ documentId, chunkIndex, why }) => `${JSON.stringify(documentId)} chunk ${chunkIndex}: ${why}`),
+  ];
+  return [
+    `${style.bold(pipeline)} ${verdict}  ${style.dim(`${found.generation}, ${formatCount(found.documents)} documents, ${formatCount(found.chunks)} chunks`)}`,
+    table,
+    ...(examples.length === 0 ? [] : [`for example: ${safeText(examples.join('; '))}`]),
+    ...unread(found).map((line) => style.yellow(line)),
+    ...(isSound(found) || !health.healthy ? [] : ['Mend it with --repair, which is an ingest.']),
+  ].join('\n');
+}
+
+function cosines({ vectors: { minCosine, meanCosine } }: Verification): string {
+  if (minCosine === null || meanCosine === null) return '';
+  return `, cosine ${meanCosine.toFixed(5)} on average, ${minCosine.toFixed(5)} at least`;
+}
+
+function unread({ deadLetters, problems }: Verification): string[] {
+  const lines = deadLetters === 0 ? [] : [`${formatCount(deadLetters)} records cannot be read.`];
+  if (problems.length > 0)
+    lines.push(
+      `What is orphaned cannot be told, since the corpus was not read completely: ${safeText(problems.join('; '))}`,
+    );
+  return lines;
+}

@@ -1,0 +1,121 @@
+import {
+  createEmbedder,
+  Releasers,
+  type Generation,
+  type GenerationPoints,
+  type VectorStore,
+} from '@embedline/core';
+import { compareCorpus } from '../ingest/compare-corpus.ts';
+import { findSwept } from '../ingest/find-swept.ts';
+import { createSeenDocuments } from '../ingest/seen-documents.ts';
+import type { OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { checkVectors, type CheckedVectors } from './check-vectors.ts';
+import { ChunkSample } from './sample.ts';
+
+export interface VerifyOptions {
+  readonly pipeline: OpenPipeline;
+  /** The live generation, made as the pipeline makes its points. */
+  readonly generation: Generation;
+  /** May be read-only. */
+  readonly store: VectorStore;
+  /** Points whose vectors are made again. */
+  readonly sampleSize: number;
+  readonly minCosine: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (read: { readonly bytes: number; readonly documents: number }) => void;
+}
+
+/** What a collection was found to be, compared with its corpus. Counts are of points unless they say otherwise. */
+export interface Verification {
+  readonly generation: string;
+  readonly documents: number;
+  /** Chunks of the corpus. */
+  readonly chunks: number;
+  /** Chunks without a point. */
+  readonly missing: number;
+  /** Points with another text, metadata or offsets than the corpus. */
+  readonly stale: number;
+  /** Points of documents, or beyond the end of documents, that are gone; null when the corpus was not read completely. */
+  readonly orphaned: number | null;
+  /** Points that stand for a chunk which has one already. */
+  readonly duplicate: number | null;
+  /** A few documents with missing or stale points, or that are gone. */
+  readonly sample: readonly string[];
+  readonly vectors: CheckedVectors;
+  readonly health: { readonly healthy: boolean; readonly detail: string };
+  /** Records that cannot be read. */
+  readonly deadLetters: number;
+  /** Why the corpus was not read completely. */
+  readonly problems: readonly string[];
+}
+
+const SAMPLE_SIZE = 5;
+
+/** Compares a collection with its corpus, and a sample of its vectors with fresh ones. Writes nothing. */
+export async function verify(options: VerifyOptions): Promise<Verification> {
+  await using releasers = new Releasers();
+  const { pipeline, generation, store, signal } = options;
+  const { corpus, definition } = pipeline;
+  const points = releasers.own(await store.open(generation, { signal }));
+  const seen = releasers.own(createSeenDocuments());
+  const compared = await compare(points, seen, options);
+  const complete = corpus.problemCount === 0;
+  const swept = complete ? await findSwept({ points, pipeline: definition.name, seen, signal }) : null;
+  const embedder = releasers.own(await createEmbedder(pipeline.model, { processes: 1 }));
+  const { ids } = compared.chunkSample;
+  return {
+    generation: generation.name,
+    documents: compared.documents,
+    chunks: compared.chunks,
+    missing: compared.missing,
+    stale: compared.stale,
+    orphaned: swept === null ? null : swept.vanishedPoints + swept.surplusPoints,
+    duplicate: swept === null ? null : swept.duplicatePoints,
+    sample: [...compared.sample, ...(swept?.sample ?? [])].slice(0, SAMPLE_SIZE),
+    vectors: await checkVectors({ ids, points, embedder, minCosine: options.minCosine, signal }),
+    health: await points.health({ signal }),
+    deadLetters: compared.deadLetters,
+    problems: corpus.problems,
+  };
+}
+
+/** True when the collection is what the corpus says. */
+export function isSound({ missing, stale, orphaned, duplicate, vectors, health }: Verification): boolean {
+  const count = missing + stale + (orphaned ?? 0) + (duplicate ?? 0) + vectors.wrong.length;
+  return count === 0 && health.healthy;
+}
+
+async function compare(
+  points: GenerationPoints,
+  seen: ReturnType<typeof createSeenDocuments>,
+  { pipeline, sampleSize, signal, onProgress }: VerifyOptions,
+) {
+  const { definition, model, corpus, chunk } = pipeline;
+  const chunkSample = new ChunkSample(sampleSize);
+  const counts = { documents: 0, chunks: 0, missing: 0, stale: 0, deadLetters: 0, bytes: 0 };
+  const sample: string[] = [];
+  const windows = compareCorpus({
+    corpus,
+    chunk,
+    seen,
+    signal,
+    pipeline: definition.name,
+    passagePrefix: model.spec.passagePrefix,
+    target: points,
+    reuseFrom: null,
+  });
+  for await (const { decisions, deadLetters, bytes } of windows) {
+    for (const decision of decisions) {
+      chunkSample.offer(definition.name, decision);
+      counts.documents += 1;
+      counts.chunks += decision.chunkCount;
+      counts.missing += decision.missing;
+      counts.stale += decision.chunkCount - decision.skipped - decision.missing;
+      if (decision.change !== 'unchanged' && sample.length < SAMPLE_SIZE) sample.push(decision.document.id);
+    }
+    counts.deadLetters += deadLetters.length;
+    counts.bytes += bytes;
+    onProgress(counts);
+  }
+  return { ...counts, sample, chunkSample };
+}
