@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { GenerationPoints, ScannedPoint, StoredPoint, VectorStore } from '@embedline/core';
+import type { ScannedPoint, StoredPoint, VectorStore } from '@embedline/core';
+import { apply } from '../support/point-model.ts';
 import { chunkOf, MANIFEST, pointOf, vectorOf } from '../support/points.ts';
 
 /** What every vector store promises, whatever is behind it. */
@@ -291,31 +292,6 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       );
     });
   });
-}
-
-interface Step {
-  readonly kind: string;
-  readonly document: string;
-  readonly text: string;
-  readonly year: number;
-  readonly runSequence: number;
-}
-
-async function apply(step: Step, points: GenerationPoints, model: Map<string, StoredPoint>): Promise<void> {
-  const { runSequence } = step;
-  const chunk = chunkOf(step.document, step.text, { metadata: { year: step.year } });
-  const known = model.get(chunk.id);
-  const fenced = known !== undefined && known.runSequence > runSequence;
-  if (step.kind === 'upsert') {
-    await points.upsert([{ chunk, vector: vectorOf(step.text) }], { runSequence });
-    if (!fenced) model.set(chunk.id, { chunk, vector: vectorOf(step.text), runSequence });
-  } else if (step.kind === 'payload') {
-    await points.updatePayloads([chunk], { runSequence });
-    if (known !== undefined && !fenced) model.set(chunk.id, { ...known, chunk, runSequence });
-  } else {
-    await points.delete([chunk.id], { runSequence });
-    if (!fenced) model.delete(chunk.id);
-  }
 }
 
 function expectClose(stored: StoredPoint | undefined, vector: Float32Array): void {

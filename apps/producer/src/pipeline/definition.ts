@@ -15,7 +15,13 @@ const textSchema = z.string().min(1, 'expected a text that is not empty');
 const limit = (fallback: number) => z.int().min(1).default(fallback);
 
 const sourceSchema = z.union(
-  [textSchema, z.strictObject({ command: z.array(textSchema).min(1), format: formatSchema.optional() })],
+  [
+    textSchema,
+    z.strictObject({
+      command: z.array(textSchema).min(1, 'expected at least a program'),
+      format: formatSchema.optional(),
+    }),
+  ],
   { error: 'expected a path, a glob, "-", or { command: ["program", "argument", ...] }' },
 );
 
