@@ -144,11 +144,6 @@ describe('pipelines that share a collection', () => {
     expect((await builder.result).code).toBe(0);
     expect((await waiting.result).json.at(-1)).toMatchObject({ state: 'done', documents: { unchanged: 2 } });
 
-    const redis = testRedis();
-    await until(
-      'the worker is there',
-      async () => (await connectedWorkers(redis, bench.prefix)).length === 1,
-    );
     expect((await idsOf(bench)).length).toBe(6);
   });
 });

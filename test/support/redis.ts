@@ -3,8 +3,8 @@ import { inject, onTestFinished } from 'vitest';
 import { connectRedis, type Redis } from '@embedline/core';
 
 /** A connection to the run's Redis that ends with the test. */
-export function testRedis(): Redis {
-  const redis = connectRedis({ url: inject('redisUrl'), role: 'producer' });
+export function testRedis(role: 'producer' | 'worker' = 'producer'): Redis {
+  const redis = connectRedis({ url: inject('redisUrl'), role });
   onTestFinished(() => redis.disconnect());
   return redis;
 }

@@ -19,6 +19,12 @@ export interface OpenRun {
   readonly embedder: Embedder;
 }
 
+/** Where a batch gets its run from. */
+export interface RunSource {
+  /** @throws EmbedlineError RUN_LOST, STORE_MISMATCH, COLLECTION_NOT_FOUND, MODEL_NOT_FOUND, MODEL_MISMATCH */
+  open(runId: string, signal: AbortSignal): Promise<OpenRun>;
+}
+
 export interface OpenRunsOptions {
   readonly ledger: RunLedger;
   readonly store: VectorStore;
@@ -34,7 +40,7 @@ const MAX_OPEN_MODELS = 2;
  * Opens runs by id. Proves that this worker sees the run's own store (by the identity kept inside it) and has the
  * run's own model (by hash) before anything is written. Nothing in a run is a path or URL to follow.
  */
-export class OpenRuns {
+export class OpenRuns implements RunSource {
   readonly #options: OpenRunsOptions;
   readonly #runs = new Map<string, Promise<OpenRun>>();
   readonly #models = new Map<string, Promise<Embedder>>();
@@ -43,7 +49,6 @@ export class OpenRuns {
     this.#options = options;
   }
 
-  /** @throws EmbedlineError RUN_LOST, STORE_MISMATCH, COLLECTION_NOT_FOUND, MODEL_NOT_FOUND, MODEL_MISMATCH */
   open(runId: string, signal: AbortSignal): Promise<OpenRun> {
     const known = this.#runs.get(runId);
     if (known !== undefined) {

@@ -12,12 +12,12 @@ import {
   type RunLedger,
 } from '@embedline/core';
 import { isolatePoison, type PoisonItem } from './isolate-poison.ts';
-import type { OpenRun, OpenRuns } from './open-runs.ts';
+import type { OpenRun, RunSource } from './open-runs.ts';
 import { waitOutOutage } from './wait-out-outage.ts';
 
 export interface ProcessorOptions {
   readonly ledger: RunLedger;
-  readonly runs: OpenRuns;
+  readonly runs: RunSource;
   readonly workerId: string;
   /** Told when the worker waits for a service, and when that ends (null). */
   readonly onWaiting: (error: Error | null) => void;

@@ -1,0 +1,301 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  createChunker,
+  EmbedlineError,
+  type Generation,
+  type ModelSpec,
+  type StoredPoint,
+  type VectorStore,
+} from '@embedline/core';
+import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
+import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
+import { compareDocuments } from '../../apps/producer/src/ingest/compare.ts';
+import { applyEdit, edit, writeDrafts, type Drafts, type Edit } from '../support/changing-corpus.ts';
+import { fakeModel, fakeVector } from '../support/fake-embedder.ts';
+import { interferedStore } from '../support/faulty-store.ts';
+import { corpusOf, inProcess, type IngestCall, type InProcess } from '../support/in-process.ts';
+import { startQdrantDouble } from '../support/qdrant-double/server.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { wordCounter } from '../support/word-counter.ts';
+
+/** How an ingest is cut short: at its n-th call of the store, before or after that has had its effect. */
+type Cut = { readonly how: 'abort' | 'fail-after'; readonly call: number } | null;
+
+type Action =
+  | { readonly kind: 'edits'; readonly edits: readonly Edit[] }
+  | { readonly kind: 'ingest'; readonly cut: Cut; readonly rebuild: boolean }
+  | { readonly kind: 'switch-model' | 'switch-chunking' | 'rollback' };
+
+const MODELS = [fakeModel('one', 16), fakeModel('two', 8)] as const;
+const CHUNK_TOKENS = [16, 24] as const;
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('edits' as const),
+      edits: fc.array(edit, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('ingest' as const),
+      cut: fc.option(
+        fc.record({
+          how: fc.constantFrom('abort' as const, 'fail-after' as const),
+          call: fc.integer({ min: 1, max: 16 }),
+        }),
+        { freq: 2 },
+      ),
+      rebuild: fc.nat({ max: 9 }).map((n) => n === 0),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('switch-model' as const, 'switch-chunking' as const, 'rollback' as const),
+    }),
+  },
+);
+
+/** What readers see. */
+interface Live {
+  readonly generation: Generation | undefined;
+  readonly points: Map<string, StoredPoint>;
+}
+
+/** A corpus and a collection that are to be kept in step, through everything that happens to them. */
+class Story {
+  readonly #system: InProcess;
+  readonly #store: VectorStore;
+  readonly #directory: string;
+  readonly #collection: string;
+  /** Another pipeline shares the collection. */
+  readonly #shared: boolean;
+  #drafts: Drafts = new Map();
+  #model: ModelSpec = MODELS[0];
+  #maxTokens: number = CHUNK_TOKENS[0];
+
+  constructor(system: InProcess, store: VectorStore, directory: string, shared: boolean, name: string) {
+    this.#system = system;
+    this.#store = store;
+    this.#directory = directory;
+    this.#shared = shared;
+    this.#collection = name;
+  }
+
+  async begin(): Promise<void> {
+    this.#drafts = applyEdit(new Map(), { kind: 'put', id: 'a', paragraphs: [0, 1, 2, 3] });
+    if (!this.#shared) return;
+    const sources = await writeDrafts(join(this.#directory, 'other'), this.#drafts);
+    await this.#system.ingest({
+      ...(await this.#call()),
+      sources,
+      cwd: join(this.#directory, 'other'),
+      pipeline: 'other',
+    });
+  }
+
+  async act(step: Action): Promise<void> {
+    switch (step.kind) {
+      case 'edits':
+        this.#drafts = step.edits.reduce(applyEdit, this.#drafts);
+        break;
+      case 'switch-model':
+        // One collection takes one model: where another pipeline lives, it stays.
+        if (!this.#shared) this.#model = this.#model === MODELS[0] ? MODELS[1] : MODELS[0];
+        break;
+      case 'switch-chunking':
+        this.#maxTokens = this.#maxTokens === CHUNK_TOKENS[0] ? CHUNK_TOKENS[1] : CHUNK_TOKENS[0];
+        break;
+      case 'rollback':
+        await this.#rollback();
+        break;
+      case 'ingest':
+        await this.ingest(step.rebuild, step.cut);
+        break;
+    }
+  }
+
+  async ingest(rebuild = false, cut: Cut = null): Promise<void> {
+    const call = { ...(await this.#call()), rebuild };
+    const before = await this.#live();
+    const known =
+      before.generation?.manifest.model.hash === this.#model.hash ? textsOf(before.points) : new Set();
+    const controller = new AbortController();
+    const store = cut === null ? this.#store : cutShort(this.#store, cut, controller);
+    try {
+      const { progress } = await this.#system.ingest({ ...call, store, signal: controller.signal });
+      await this.#assertEqualsScratch(call);
+      this.#assertFrugal(progress.spec.runId, known);
+      const { chunksTotal, chunksSkipped, chunksPayloadUpdated, chunksReused } = progress.producer;
+      expect(chunksSkipped + chunksPayloadUpdated + chunksReused + progress.workers.chunksEmbedded).toBe(
+        chunksTotal,
+      );
+    } catch (error) {
+      if (cut === null || !(isCut(error) || controller.signal.aborted)) throw error;
+      await this.#assertUntouchedOrPublished(before, call);
+    }
+    await this.#assertOtherUntouched(before.points);
+  }
+
+  async #call(): Promise<IngestCall> {
+    const cwd = join(this.#directory, 'own');
+    const sources = await writeDrafts(cwd, this.#drafts);
+    return {
+      collection: this.#collection,
+      pipeline: 'own',
+      sources,
+      cwd,
+      model: this.#model,
+      maxTokens: this.#maxTokens,
+    };
+  }
+
+  async #live(): Promise<Live> {
+    const generations = await this.#store.generations(this.#collection);
+    return {
+      generation: generations.find(({ live }) => live),
+      points: await this.#system.livePoints(this.#collection),
+    };
+  }
+
+  async #rollback(): Promise<void> {
+    const generations = await this.#store.generations(this.#collection);
+    const live = generations.find((generation) => generation.live);
+    const previous = generations.findLast(({ number }) => number < (live?.number ?? 0));
+    if (previous === undefined) return;
+    await this.#store.publish(previous);
+    // The model that is wanted is one that its collection may have, when others live in it.
+    this.#model = MODELS.find(({ hash }) => hash === previous.manifest.model.hash) ?? this.#model;
+  }
+
+  async #assertEqualsScratch(call: IngestCall): Promise<void> {
+    const { points } = await this.#live();
+    expect(comparable(points, 'own', this.#model)).toEqual(await fromScratch(call));
+  }
+
+  /** No text is embedded that had a vector of this model already, and none twice. */
+  #assertFrugal(runId: string, known: ReadonlySet<unknown>): void {
+    const texts = this.#system.embedded(runId);
+    expect(texts.filter((text) => known.has(text))).toEqual([]);
+    expect(new Set(texts).size).toBe(texts.length);
+  }
+
+  /** A build that was cut short leaves what readers see as it was; if it was cut after publishing, they see the whole. */
+  async #assertUntouchedOrPublished(before: Live, call: IngestCall): Promise<void> {
+    const after = await this.#live();
+    const inPlace = before.generation?.manifest.pipelines['own'] !== undefined && call.rebuild !== true;
+    if (after.generation?.name !== before.generation?.name) await this.#assertEqualsScratch(call);
+    else if (!inPlace) expect(after.points).toEqual(before.points);
+  }
+
+  async #assertOtherUntouched(before: ReadonlyMap<string, StoredPoint>): Promise<void> {
+    if (!this.#shared) return;
+    const { points } = await this.#live();
+    expect(comparable(points, 'other', this.#model)).toEqual(comparable(before, 'other', this.#model));
+    expect([...points.values()].some(({ chunk }) => chunk.pipeline === 'other')).toBe(true);
+  }
+}
+
+function cutShort(store: VectorStore, cut: NonNullable<Cut>, controller: AbortController): VectorStore {
+  let calls = 0;
+  return interferedStore(store, () => {
+    calls += 1;
+    if (calls !== cut.call) return undefined;
+    if (cut.how === 'abort') controller.abort(new Error('cut short'));
+    else
+      return () => {
+        throw new EmbedlineError('STORE_UNREACHABLE', 'cut short');
+      };
+    return undefined;
+  });
+}
+
+function isCut(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('cut short');
+}
+
+function textsOf(points: ReadonlyMap<string, StoredPoint>): Set<unknown> {
+  return new Set([...points.values()].map(({ chunk }) => chunk.text));
+}
+
+/** Ids, payloads and vectors; all but the run that wrote a point. Vectors as near as a store that normalises keeps them. */
+function comparable(
+  points: ReadonlyMap<string, StoredPoint>,
+  pipeline: string,
+  model: ModelSpec,
+): Record<string, unknown> {
+  const own = [...points.values()].filter(({ chunk }) => chunk.pipeline === pipeline);
+  for (const { chunk, vector } of own) {
+    const expected = fakeVector(model, chunk.text);
+    const difference = Math.max(...expected.map((value, index) => Math.abs(value - (vector[index] ?? NaN))));
+    expect(difference, `the vector of ${chunk.documentId} ${chunk.chunkIndex}`).toBeLessThan(1e-5);
+  }
+  return Object.fromEntries(
+    own.map(({ chunk }) => [chunk.id, { ...chunk, metadata: { ...chunk.metadata } }]),
+  );
+}
+
+/** What the corpus comes to where nothing was before. */
+async function fromScratch(call: IngestCall): Promise<Record<string, unknown>> {
+  const documents = [];
+  for await (const item of corpusOf(call).read()) {
+    if (item.type === 'document') documents.push({ document: item.document, format: 'plain' as const });
+  }
+  const decisions = await compareDocuments(documents, {
+    pipeline: call.pipeline,
+    passagePrefix: '',
+    chunk: createChunker({ maxTokens: call.maxTokens, overlapTokens: 0 }, wordCounter),
+    target: null,
+    reuseFrom: null,
+    signal: new AbortController().signal,
+  });
+  const chunks = decisions.flatMap(({ toEmbed }) => toEmbed);
+  return Object.fromEntries(chunks.map((chunk) => [chunk.id, { ...chunk, metadata: { ...chunk.metadata } }]));
+}
+
+test.each([
+  ['SQLite', 25, async () => openSqliteStore({ directory: await temporaryDirectory() })],
+  [
+    'Qdrant (double)',
+    12,
+    async () => {
+      const double = await startQdrantDouble();
+      onTestFinished(() => double.close());
+      return openQdrantStore({ url: double.url });
+    },
+  ],
+] as const)(
+  'whatever happens to corpus and collection, a finished ingest makes them equal: %s',
+  { timeout: 300_000 },
+  async (_, numRuns, open) => {
+    const store = await open();
+    onTestFinished(() => store.close());
+    const system = inProcess(store);
+    let stories = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.boolean(),
+        fc.array(action, { minLength: 2, maxLength: 10 }),
+        async (shared, actions) => {
+          const directory = await mkdtemp(join(tmpdir(), 'embedline-story-'));
+          stories += 1;
+          const story = new Story(system, store, directory, shared, `story-${stories}`);
+          await story.begin();
+          for (const step of actions) await story.act(step);
+          await story.ingest();
+          for (const generation of await store.generations(`story-${stories}`))
+            await store.dropGeneration(generation);
+          await rm(directory, { recursive: true });
+        },
+      ),
+      { numRuns, endOnFailure: false },
+    );
+  },
+);

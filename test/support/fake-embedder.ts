@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import type { Embedder, ModelSpec } from '@embedline/core';
+import { vectorOf } from './points.ts';
+
+/** A model that exists only in tests: a text's vector is made from a hash of model and text. */
+export function fakeModel(name: string, dimensions: number): ModelSpec {
+  return {
+    id: `test/${name}`,
+    hash: createHash('sha256').update(name).digest('hex'),
+    dtype: 'q8',
+    pooling: 'mean',
+    dimensions,
+    maxTokens: 64,
+    passagePrefix: '',
+    queryPrefix: '',
+  };
+}
+
+export function fakeVector(model: ModelSpec, text: string): Float32Array {
+  return vectorOf(`${model.id} ${text}`, model.dimensions);
+}
+
+/** Tells of every text that it embeds. */
+export function fakeEmbedder(model: ModelSpec, onText: (text: string) => void = () => undefined): Embedder {
+  return {
+    model,
+    embed: async (texts) => {
+      texts.forEach(onText);
+      return {
+        vectors: texts.map((text) => fakeVector(model, text)),
+        tokens: texts.map((text) => text.split(' ').length),
+      };
+    },
+    close: async () => undefined,
+  };
+}

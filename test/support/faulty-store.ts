@@ -1,0 +1,31 @@
+import type { VectorStore } from '@embedline/core';
+
+/** Called with the name of each method of a store, before it is done; the result is called after it was done. */
+export type Interference = (method: string) => (() => void) | undefined;
+
+/** A store whose every call can be interfered with. */
+export function interferedStore(store: VectorStore, interfere: Interference): VectorStore {
+  return wrap(store, interfere, {
+    open: async (...args: Parameters<VectorStore['open']>) => wrap(await store.open(...args), interfere, {}),
+  });
+}
+
+function wrap<T extends object>(target: T, interfere: Interference, replaced: object): T {
+  return new Proxy(target, {
+    get: (_, name) => {
+      if (name in replaced) return Reflect.get(replaced, name) as unknown;
+      const value = Reflect.get(target, name) as unknown;
+      if (typeof value !== 'function' || name === 'close') return value;
+      const method = value as (...args: unknown[]) => unknown;
+      return (...args: unknown[]) => {
+        const after = interfere(String(name));
+        const result = method.apply(target, args);
+        if (!(result instanceof Promise) || after === undefined) return result;
+        return result.then((done: unknown) => {
+          after();
+          return done;
+        });
+      };
+    },
+  });
+}

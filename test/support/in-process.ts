@@ -1,0 +1,135 @@
+import { Readable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import {
+  createBatchQueue,
+  createChunker,
+  createLogger,
+  pipelineFingerprint,
+  Releasers,
+  RunLedger,
+  type ModelSpec,
+  type StoredPoint,
+  type VectorStore,
+} from '@embedline/core';
+import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
+import type { RunSource } from '../../apps/worker/src/open-runs.ts';
+import { ingest, type IngestOptions, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
+import { Corpus } from '../../apps/producer/src/readers/corpus.ts';
+import { DEFAULT_READ_LIMITS } from '../../apps/producer/src/readers/read-item.ts';
+import { fakeEmbedder } from './fake-embedder.ts';
+import { testPrefix, testRedis } from './redis.ts';
+import { wordCounter } from './word-counter.ts';
+
+export interface IngestCall {
+  readonly collection: string;
+  readonly pipeline: string;
+  readonly sources: readonly string[];
+  readonly cwd: string;
+  readonly model: ModelSpec;
+  readonly maxTokens: number;
+  readonly rebuild?: boolean;
+  readonly signal?: AbortSignal;
+  /** Seen by the producer alone. Defaults to the store itself. */
+  readonly store?: VectorStore;
+}
+
+/** Producer and worker in this process, around a real Redis and a store under test, with models that cost nothing. */
+export interface InProcess {
+  ingest(call: IngestCall): Promise<IngestOutcome>;
+  /** Texts that were embedded for a run. */
+  embedded(runId: string): readonly string[];
+  livePoints(collection: string): Promise<Map<string, StoredPoint>>;
+}
+
+export function inProcess(store: VectorStore): InProcess {
+  const [commands, blocking, prefix] = [testRedis(), testRedis('worker'), testPrefix()];
+  const ledger = new RunLedger({ redis: commands, prefix });
+  const queue = createBatchQueue({ connection: commands, prefix });
+  const asked = new Map<string, string[]>();
+  const worker = startBatchWorker({
+    connection: blocking,
+    prefix,
+    ledger,
+    runs: runSource(store, ledger, asked),
+    workerId: 'in-process',
+    logger: createLogger({ name: 'test', level: 'fatal' }),
+    concurrency: 2,
+    onWaiting: () => undefined,
+    onRefusal: () => undefined,
+  });
+  onTestFinished(async () => {
+    await worker.close(1000);
+    await queue.close();
+  });
+  return {
+    ingest: (call) =>
+      ingest({ ...options(call), redis: commands, prefix, ledger, queue, store: call.store ?? store }),
+    embedded: (runId) => asked.get(runId) ?? [],
+    livePoints: (collection) => readLive(store, collection),
+  };
+}
+
+function runSource(store: VectorStore, ledger: RunLedger, asked: Map<string, string[]>): RunSource {
+  return {
+    open: async (runId) => {
+      const spec = await ledger.spec(runId);
+      if (spec === null) throw new Error(`no run ${runId}`);
+      const texts = asked.get(runId) ?? [];
+      asked.set(runId, texts);
+      const embedder = fakeEmbedder(spec.model, (text) => texts.push(text));
+      return { spec, points: await store.open(spec.generation), embedder };
+    },
+  };
+}
+
+function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'ledger' | 'queue' | 'store'> {
+  const chunking = { maxTokens: call.maxTokens, overlapTokens: 0 };
+  const { collection, pipeline, model, rebuild = false, signal = new AbortController().signal } = call;
+  return {
+    collection,
+    pipeline,
+    model,
+    rebuild,
+    signal,
+    fingerprint: pipelineFingerprint(chunking),
+    chunk: createChunker(chunking, wordCounter),
+    corpus: corpusOf(call),
+    reuse: true,
+    partial: false,
+    wait: false,
+    maxDeleteShare: 1,
+    sweepIncomplete: false,
+    keepGenerations: 1,
+    startWorkers: () => null,
+    onStart: () => undefined,
+    onNotice: () => undefined,
+  };
+}
+
+export function corpusOf({ sources, cwd }: Pick<IngestCall, 'sources' | 'cwd'>): Corpus {
+  return new Corpus({
+    sources,
+    cwd,
+    stdin: Readable.from([]),
+    idField: 'id',
+    textField: 'text',
+    titleField: 'title',
+    metadataFields: [{ name: 'year', from: 'year' }],
+    limits: DEFAULT_READ_LIMITS,
+  });
+}
+
+async function readLive(store: VectorStore, collection: string): Promise<Map<string, StoredPoint>> {
+  await using releasers = new Releasers();
+  const live = (await store.generations(collection)).find((generation) => generation.live);
+  const all = new Map<string, StoredPoint>();
+  if (live === undefined) return all;
+  const points = releasers.own(await store.open(live));
+  for await (const page of points.scan()) {
+    for (let start = 0; start < page.length; start += 1000) {
+      const ids = page.slice(start, start + 1000).map(({ id }) => id);
+      for (const [id, point] of await points.retrieve(ids)) all.set(id, point);
+    }
+  }
+  return all;
+}
