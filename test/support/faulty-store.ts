@@ -15,9 +15,10 @@ function wrap<T extends object>(target: T, interfere: Interference, replaced: ob
     get: (_, name) => {
       if (name in replaced) return Reflect.get(replaced, name) as unknown;
       const value = Reflect.get(target, name) as unknown;
-      if (typeof value !== 'function' || name === 'close') return value;
+      if (typeof value !== 'function') return value;
       const method = value as (...args: unknown[]) => unknown;
       return (...args: unknown[]) => {
+        if (name === 'close') return method.apply(target, args);
         const after = interfere(String(name));
         const result = method.apply(target, args);
         if (!(result instanceof Promise) || after === undefined) return result;
