@@ -67,6 +67,15 @@ export {
   type ConnectedWorker,
   type WorkerPresence,
 } from './run/worker-registry.ts';
+export { assertCron, nextFireTimes, type Cron } from './schedule/cron.ts';
+export { startIngestJobs, type ExecuteOptions, type Execution } from './schedule/ingest-jobs.ts';
+export type {
+  IngestRequest,
+  IngestRequestOptions,
+  IngestResult,
+  Overlap,
+} from './schedule/ingest-request.ts';
+export { Schedules, type ListedSchedule, type Schedule } from './schedule/schedules.ts';
 export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';

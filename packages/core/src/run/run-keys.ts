@@ -1,5 +1,7 @@
 /** BullMQ builds its keys as `<prefix>:<queue>:...`; ours stand beside them under the same hash tag. */
 export const QUEUE_NAME = 'embed';
+/** The queue of ingests that are scheduled or asked for. */
+export const INGEST_QUEUE_NAME = 'ingest';
 
 /** Every Redis key of embedline. All share the prefix's hash tag, so that one script may touch several (hazards B38). */
 export interface RunKeys {
@@ -26,6 +28,11 @@ export interface RunKeys {
   worker(workerId: string): string;
   /** Sorted set of worker ids by last sign of life (ms). */
   readonly workers: string;
+  readonly ingestQueueName: string;
+  /** Hash: how the last requested or scheduled ingest of a pipeline ended, JSON. */
+  readonly ingestResults: string;
+  /** String with a time to live: the request of a pipeline that waits for another ingest to end. */
+  waitingIngest(pipeline: string): string;
 }
 
 export function runKeys(prefix: string): RunKeys {
@@ -43,5 +50,8 @@ export function runKeys(prefix: string): RunKeys {
     sequence: `${prefix}:sequence`,
     worker: (workerId) => `${prefix}:worker:${workerId}`,
     workers: `${prefix}:workers`,
+    ingestQueueName: INGEST_QUEUE_NAME,
+    ingestResults: `${prefix}:ingest-results`,
+    waitingIngest: (pipeline) => `${prefix}:waiting-ingest:${pipeline}`,
   };
 }
