@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import {
   createBatchQueue,
@@ -14,8 +13,7 @@ import {
 import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
 import { ingest, type IngestOptions, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
-import { Corpus } from '../../apps/producer/src/readers/corpus.ts';
-import { DEFAULT_READ_LIMITS } from '../../apps/producer/src/readers/read-item.ts';
+import { corpusOf } from './corpus.ts';
 import { fakeEmbedder } from './fake-embedder.ts';
 import { testPrefix, testRedis } from './redis.ts';
 import { wordCounter } from './word-counter.ts';
@@ -104,19 +102,6 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     onStart: () => undefined,
     onNotice: () => undefined,
   };
-}
-
-export function corpusOf({ sources, cwd }: Pick<IngestCall, 'sources' | 'cwd'>): Corpus {
-  return new Corpus({
-    sources,
-    cwd,
-    stdin: Readable.from([]),
-    idField: 'id',
-    textField: 'text',
-    titleField: 'title',
-    metadataFields: [{ name: 'year', from: 'year' }],
-    limits: DEFAULT_READ_LIMITS,
-  });
 }
 
 async function readLive(store: VectorStore, collection: string): Promise<Map<string, StoredPoint>> {

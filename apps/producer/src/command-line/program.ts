@@ -3,6 +3,7 @@ import type { CommandContext } from '../commands/context.ts';
 import { addCollectionCommands } from './collection-commands.ts';
 import { addCorpusCommands } from './corpus-commands.ts';
 import { addReadingCommands } from './reading-commands.ts';
+import { addServingCommands } from './serving-commands.ts';
 
 /** Runs a command with everything it needs, and keeps its exit code. */
 export type Run = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
@@ -20,6 +21,7 @@ export function buildProgram(run: Run): Command {
   addCorpusCommands(program, run);
   addReadingCommands(program, run);
   addCollectionCommands(program, run);
+  addServingCommands(program, run);
   return program;
 }
 

@@ -17,6 +17,7 @@ import {
   type CommandContext,
   type RunServices,
 } from './context.ts';
+import { detach } from './detach.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
 import { planPipeline } from './plan.ts';
@@ -30,6 +31,7 @@ export async function ingestCommand(
 ): Promise<number> {
   const definitions = await choosePipelines(args, flags, context.cwd);
   const json = flags.json === true;
+  if (flags.detach === true) return detach(definitions, flags, context);
   return eachPipeline(definitions, { json, context }, async (definition) => {
     // A source or a model that is not there is told before anything is started.
     const pipeline = await openPipeline(definition, context);

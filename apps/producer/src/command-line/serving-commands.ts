@@ -1,0 +1,62 @@
+import { Option, type Command } from 'commander';
+import { doctorCommand, type DoctorFlags } from '../commands/doctor.ts';
+import { listSchedules, removeSchedule, setSchedule, type ScheduleFlags } from '../commands/schedule.ts';
+import { serveCommand, type ServeFlags } from '../commands/serve.ts';
+import { wholeNumber } from './options.ts';
+import type { Run } from './program.ts';
+
+const CONFIG = [
+  '--config <file>',
+  'configuration file; default: embedline.config.ts, .mjs or .json here',
+] as const;
+
+/** Commands that run ingests by the clock, and look after the whole. */
+export function addServingCommands(program: Command, run: Run): void {
+  addSchedule(program.command('schedule').description('when pipelines are ingested'), run);
+  program
+    .command('serve')
+    .description('run ingests that are due or handed over with --detach, until stopped; several may serve')
+    .option(...CONFIG)
+    .option('--concurrency <n>', 'ingests at a time', wholeNumber(1), 1)
+    .addHelpText('after', `\nExample:\n  embedline serve`)
+    .action((flags: ServeFlags) => run((context) => serveCommand(flags, context)));
+  program
+    .command('doctor')
+    .description(
+      'check Redis, vector store, model, configuration and schedules, and say how to mend what is wrong',
+    )
+    .option(...CONFIG)
+    .option('--json', 'one JSON object per check')
+    .addHelpText('after', `\nExample:\n  embedline doctor`)
+    .action((flags: DoctorFlags) => run((context) => doctorCommand(flags, context)));
+}
+
+function addSchedule(schedule: Command, run: Run): void {
+  schedule
+    .command('set')
+    .argument('<name>', 'a pipeline of the configuration file')
+    .description('set or replace the schedule of a pipeline; without --cron, the one in the file')
+    .option(...CONFIG)
+    .option('--cron <pattern>', 'five fields: minute, hour, day of month, month, day of week')
+    .option('--tz <name>', 'time zone of the pattern; default: UTC')
+    .addOption(
+      new Option(
+        '--overlap <policy>',
+        'while an ingest still runs: leave out the next, or let one wait; default: skip',
+      ).choices(['skip', 'queue-one']),
+    )
+    .addHelpText('after', `\nExample:\n  embedline schedule set docs --cron "0 3 * * *" --tz Europe/Zurich`)
+    .action((name: string, flags: ScheduleFlags) => run((context) => setSchedule(name, flags, context)));
+  schedule
+    .command('list')
+    .description('every schedule, its next three times and how the last one ended')
+    .option('--json', 'one JSON object per schedule')
+    .addHelpText('after', `\nExample:\n  embedline schedule list`)
+    .action((flags: ScheduleFlags) => run((context) => listSchedules(flags, context)));
+  schedule
+    .command('remove')
+    .argument('<name>', 'the pipeline')
+    .description('ingest a pipeline by schedule no longer')
+    .addHelpText('after', `\nExample:\n  embedline schedule remove docs`)
+    .action((name: string) => run((context) => removeSchedule(name, context)));
+}

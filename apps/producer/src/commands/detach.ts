@@ -1,0 +1,55 @@
+import { EmbedlineError, Releasers, type IngestRequestOptions } from '@embedline/core';
+import type { IngestFlags } from '../command-line/options.ts';
+import type { PipelineDefinition } from '../pipeline/definition.ts';
+import { EXIT, printJson, printLine, type CommandContext } from './context.ts';
+import { openSchedules } from './schedule.ts';
+
+/** Flags that a request for an ingest can carry; everything else is the configuration file's. */
+const CARRIED = new Set([
+  'rebuild',
+  'reuse',
+  'maxDelete',
+  'sweepIncomplete',
+  'detach',
+  'json',
+  'config',
+  'all',
+]);
+
+/** `embedline ingest NAME --detach`: asks whoever serves for an ingest. @returns the exit code */
+export async function detach(
+  definitions: readonly PipelineDefinition[],
+  flags: IngestFlags,
+  context: CommandContext,
+): Promise<number> {
+  if (flags.collection !== undefined)
+    throw new EmbedlineError(
+      'USAGE',
+      '--detach takes names of configured pipelines: whoever serves reads their sources.',
+    );
+  const others = Object.keys(flags).filter((flag) => !CARRIED.has(flag));
+  if (others.length > 0) {
+    throw new EmbedlineError(
+      'USAGE',
+      `--detach cannot carry ${others.join(', ')}: put it into the configuration file of whoever serves.`,
+    );
+  }
+  await using releasers = new Releasers();
+  const schedules = await openSchedules(context, releasers);
+  for (const { name } of definitions) {
+    const request = await schedules.request(name, optionsOf(flags));
+    if (flags.json === true) printJson(context.stdout, { type: 'requested', pipeline: name, request });
+    else printLine(context.stdout, `${name} will be ingested by the next free: embedline serve`);
+  }
+  return EXIT.done;
+}
+
+function optionsOf(flags: IngestFlags): IngestRequestOptions {
+  const { rebuild, reuse, sweepIncomplete, maxDelete } = flags;
+  return {
+    ...(rebuild === true ? { rebuild } : {}),
+    ...(reuse === false ? { reuse } : {}),
+    ...(sweepIncomplete === true ? { sweepIncomplete } : {}),
+    ...(typeof maxDelete === 'string' ? { maxDelete: Number(maxDelete.replace('%', '')) } : {}),
+  };
+}

@@ -1,0 +1,23 @@
+import { Readable } from 'node:stream';
+import { Corpus } from '../../apps/producer/src/readers/corpus.ts';
+import { DEFAULT_READ_LIMITS } from '../../apps/producer/src/readers/read-item.ts';
+
+/** A corpus of JSON lines with a year beside the text. */
+export function corpusOf({
+  sources,
+  cwd,
+}: {
+  readonly sources: readonly string[];
+  readonly cwd: string;
+}): Corpus {
+  return new Corpus({
+    sources,
+    cwd,
+    stdin: Readable.from([]),
+    idField: 'id',
+    textField: 'text',
+    titleField: 'title',
+    metadataFields: [{ name: 'year', from: 'year' }],
+    limits: DEFAULT_READ_LIMITS,
+  });
+}
