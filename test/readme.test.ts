@@ -43,7 +43,8 @@ describe('README', () => {
     for (const line of run) {
       const args = words(line).slice(2);
       // No worker is connected in this test: the command gets one of its own.
-      const workers = args[0] === 'ingest' && !args.includes('--workers') ? ['--workers', '1'] : [];
+      const embeds = args[0] === 'ingest' && !args.includes('--workers') && !args.includes('--detach');
+      const workers = embeds ? ['--workers', '1'] : [];
       const result = await bench.run([...args, ...workers]);
       expect(result, `${line}\n${result.stderr}`).toMatchObject({ code: 0 });
     }

@@ -46,7 +46,7 @@ async function writeCorpus(path: string): Promise<void> {
   for (let index = 0; index < chunks; index += 1) {
     const text = `Report ${index} on the state of river number ${index % 977}: the water stood at ${index * 7} on that day.`;
     if (!output.write(`${JSON.stringify({ id: `doc-${index}`, text })}\n`))
-      await new Promise((resolve) => output.once('drain', resolve));
+      await new Promise<void>((resolve) => output.once('drain', () => resolve()));
   }
   await new Promise<void>((resolve) => output.end(() => resolve()));
 }

@@ -75,7 +75,7 @@ export function createDistinctIds(): DistinctIds {
 function temporaryDatabase(schema: string): DatabaseSync {
   const database = new DatabaseSync('');
   database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;
+    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;
     ${schema};
     BEGIN;`);
   return database;
