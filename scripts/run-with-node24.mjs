@@ -49,15 +49,18 @@ export function runProgram(command, args, env = process.env) {
 }
 
 /**
- * Runs a program of this project here, or by the project's own Node when this one is too old.
+ * Runs a program of this project here, or by the project's own Node when this one is too old; in a process of its own
+ * when Node has to be told something at its start.
  * @param {URL} program the TypeScript file
+ * @param {readonly string[]} nodeOptions
  */
-export async function runWithNode24(program) {
-  if (isRecentEnough(process.versions.node)) {
+export async function runWithNode24(program, nodeOptions = []) {
+  const isRecent = isRecentEnough(process.versions.node);
+  if (isRecent && nodeOptions.length === 0) {
     await import(program.href);
     return;
   }
-  const node = findProjectNode(import.meta.url);
+  const node = isRecent ? process.execPath : findProjectNode(import.meta.url);
   if (node === null) {
     process.stderr.write(
       `error: embedline needs Node ${MINIMUM.join('.')} or later; this is ${process.versions.node}. ` +
@@ -66,5 +69,6 @@ export async function runWithNode24(program) {
     process.exitCode = 1;
     return;
   }
-  process.exitCode = await runProgram(node, [fileURLToPath(program), ...process.argv.slice(2)]);
+  const args = [...nodeOptions, fileURLToPath(program), ...process.argv.slice(2)];
+  process.exitCode = await runProgram(node, args);
 }

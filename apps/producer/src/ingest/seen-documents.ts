@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 /** A vanished or surplus point is one that this says no to. */
@@ -75,7 +75,7 @@ export function createDistinctIds(): DistinctIds {
 function temporaryDatabase(schema: string): DatabaseSync {
   const database = new DatabaseSync('');
   database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;
+    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;
     ${schema};
     BEGIN;`);
   return database;
@@ -98,5 +98,5 @@ function* pages(database: DatabaseSync): Generator<readonly string[]> {
 
 /** 128 bits of SHA-256: ids may be long, and keys of one size keep the tree small. */
 function keyOf(documentId: string): Uint8Array {
-  return createHash('sha256').update(documentId).digest().subarray(0, 16);
+  return hash('sha256', documentId, 'buffer').subarray(0, 16);
 }

@@ -31,7 +31,7 @@ export function openDatabase(file: string, options: OpenDatabaseOptions = {}): D
     // The page size has to come before WAL. Never mmap_size: it is unsafe with several writers.
     database.exec(`
       PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
-      PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;`);
+      PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;`);
     if (options.vectors === true) loadVectorFunctions(database, options.onWarning);
     return database;
   });
