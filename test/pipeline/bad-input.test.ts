@@ -129,7 +129,7 @@ describe('what a person can get wrong is refused with the reason and the remedy'
       bench,
       ['ingest', '-', '--collection', 'docs', '--model', './nowhere'],
       1,
-      /Model "\.\/nowhere" was not found/,
+      /Model "\/.*\/nowhere" was not found: .* has no config\.json/,
     );
     await refused(
       bench,
