@@ -1,4 +1,4 @@
-import type { VectorStore } from '@embedline/core';
+import type { GenerationPoints, VectorStore } from '@embedline/core';
 
 /** Called with the name of each method of a store, before it is done; the result is called after it was done. */
 export type Interference = (method: string) => (() => void) | undefined;
@@ -7,6 +7,29 @@ export type Interference = (method: string) => (() => void) | undefined;
 export function interferedStore(store: VectorStore, interfere: Interference): VectorStore {
   return wrap(store, interfere, {
     open: async (...args: Parameters<VectorStore['open']>) => wrap(await store.open(...args), interfere, {}),
+  });
+}
+
+/** A store that says of the n-th write that it is done, and has lost it. */
+export function forgetfulStore(store: VectorStore, nth: number): VectorStore {
+  let writes = 0;
+  const forget = (points: GenerationPoints): GenerationPoints =>
+    new Proxy(points, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== 'function') return value;
+        const method = value as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) =>
+          name === 'upsert' && (writes += 1) === nth ? Promise.resolve() : method.apply(target, args);
+      },
+    });
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'open')
+        return async (...args: Parameters<VectorStore['open']>) => forget(await target.open(...args));
+      const value = Reflect.get(target, name) as unknown;
+      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+    },
   });
 }
 

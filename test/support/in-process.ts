@@ -39,7 +39,7 @@ export interface InProcess {
   livePoints(collection: string): Promise<Map<string, StoredPoint>>;
 }
 
-export function inProcess(store: VectorStore): InProcess {
+export function inProcess(store: VectorStore, workerStore: VectorStore = store): InProcess {
   const [commands, blocking, prefix] = [testRedis(), testRedis('worker'), testPrefix()];
   const ledger = new RunLedger({ redis: commands, prefix });
   const queue = createBatchQueue({ connection: commands, prefix });
@@ -48,7 +48,7 @@ export function inProcess(store: VectorStore): InProcess {
     connection: blocking,
     prefix,
     ledger,
-    runs: runSource(store, ledger, asked),
+    runs: runSource(workerStore, ledger, asked),
     workerId: 'in-process',
     logger: createLogger({ name: 'test', level: 'fatal' }),
     concurrency: 2,
