@@ -1,7 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { loadConfig } from '@embedline/core';
+import { initCommand } from '../../apps/producer/src/commands/init.ts';
 import { loadConfigFile } from '../../apps/producer/src/pipeline/config-file.ts';
+import { styleFor } from '../../apps/producer/src/terminal/style.ts';
 import { jsonl, testBench } from '../support/cli.ts';
 import { storedPoints } from '../support/stored.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -185,5 +189,44 @@ describe('init', () => {
     const again = await bench.run(args);
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
     expect(await bench.run([...args, '--file', 'embedline.config.json'])).toMatchObject({ code: 0 });
+  });
+
+  const answered = async (keys: readonly string[]) => {
+    const cwd = await temporaryDirectory();
+    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined });
+    const stdout = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true, columns: 100 });
+    const answers = [...keys];
+    stdout.on('data', (text: string) => {
+      if (text.includes('?') && answers.length > 0) stdin.write(answers.shift());
+    });
+    const style = styleFor(stdout);
+    const code = await initCommand(
+      [],
+      { file: 'embedline.config.ts' },
+      {
+        config: loadConfig({}, cwd),
+        cwd,
+        stdin,
+        stdout,
+        stderr: new PassThrough(),
+        style,
+        errorStyle: style,
+        signal: new AbortController().signal,
+        onSecondSignal: () => undefined,
+      },
+    );
+    return { code, pipelines: (await loadConfigFile(cwd))?.pipelines };
+  };
+
+  test('asks on a terminal; Ctrl-C and Ctrl-D write nothing', async () => {
+    const { code, pipelines } = await answered(['./books\r', 'shelf\r', 'year\r', '0 3 * * *\r']);
+    expect(code).toBe(0);
+    expect(pipelines?.get('shelf')).toMatchObject({
+      sources: ['./books'],
+      metadataFields: [{ name: 'year', from: 'year' }],
+      schedule: { cron: '0 3 * * *' },
+    });
+    expect(await answered(['./books\r', '\u0003'])).toEqual({ code: 130, pipelines: undefined });
+    expect(await answered(['./books\r', '\u0004'])).toEqual({ code: 130, pipelines: undefined });
   });
 });

@@ -35,6 +35,10 @@ export async function initCommand(
   const path = resolve(context.cwd, flags.file);
   const answers =
     sources.length === 0 && isTerminal(context.stdin) ? await ask(flags, context) : fromFlags(sources, flags);
+  if (answers === null) {
+    printLine(context.stderr, '\nNothing was written.');
+    return EXIT.interrupted;
+  }
   const { name, metadataFields, cron } = answers;
   const starter = {
     name,
@@ -62,7 +66,8 @@ function fromFlags(sources: readonly string[], flags: InitFlags): Answers {
   };
 }
 
-async function ask(flags: InitFlags, { stdin, stdout, signal }: CommandContext): Promise<Answers> {
+/** @returns null when Ctrl-C or Ctrl-D was the answer */
+async function ask(flags: InitFlags, { stdin, stdout, signal }: CommandContext): Promise<Answers | null> {
   const prompt = createInterface({ input: stdin, output: stdout });
   const question = async (text: string, fallback: string) => {
     const answer = await prompt.question(`${text} [${fallback}] `, { signal });
@@ -85,6 +90,9 @@ async function ask(flags: InitFlags, { stdin, stdout, signal }: CommandContext):
       metadataFields: fields === 'none' ? [] : fields.split(',').map((field) => field.trim()),
       cron: cron === 'only by hand' ? undefined : cron,
     };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'AbortError') return null;
+    throw error;
   } finally {
     prompt.close();
   }
