@@ -97,7 +97,7 @@ describe('qdrant: faults that stay', () => {
       'a page of a proxy',
       { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Welcome</html>' },
       'STORE_UNREACHABLE',
-      false,
+      true,
     ],
   ];
   test.each(staying)('%s', async (_, answer, code, retryable) => {

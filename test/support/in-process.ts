@@ -3,6 +3,7 @@ import {
   createBatchQueue,
   createChunker,
   createLogger,
+  IMPATIENT,
   pipelineFingerprint,
   Releasers,
   RunLedger,
@@ -12,6 +13,7 @@ import {
 } from '@embedline/core';
 import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
+import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
 import { ingest, type IngestOptions, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
 import { corpusOf } from './corpus.ts';
 import { fakeEmbedder } from './fake-embedder.ts';
@@ -52,7 +54,8 @@ export function inProcess(store: VectorStore, workerStore: VectorStore = store):
     workerId: 'in-process',
     logger: createLogger({ name: 'test', level: 'fatal' }),
     concurrency: 2,
-    onWaiting: () => undefined,
+    patience: IMPATIENT,
+    breaker: new RejectionBreaker(),
     onRefusal: () => undefined,
   });
   onTestFinished(async () => {

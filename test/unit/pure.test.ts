@@ -16,8 +16,6 @@ import {
   Releasers,
   textHash,
 } from '@embedline/core';
-import { isolatePoison } from '../../apps/worker/src/isolate-poison.ts';
-import { waitOutOutage } from '../../apps/worker/src/wait-out-outage.ts';
 import { parseFilters } from '../../apps/producer/src/commands/search.ts';
 import { planMicroBatches } from '../../packages/core/src/embedder/micro-batches.ts';
 import { chunkOf } from '../support/points.ts';
@@ -118,56 +116,6 @@ test('micro-batches hold every text once, of one length each, within the budget'
       },
     ),
   );
-});
-
-describe('poison', () => {
-  test('any set of bad items is found, and costs itself alone', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 40 }), async (bad) => {
-        const items = bad.map((isBad, index) => ({ isBad, index }));
-        const result = await isolatePoison(
-          items,
-          (some) =>
-            some.some(({ isBad }) => isBad)
-              ? Promise.reject(new RangeError('poison'))
-              : Promise.resolve(some.map(({ index }) => index)),
-          (error) => error instanceof RangeError,
-        );
-        expect(result.processed.map(({ result: index }) => index)).toEqual(
-          items.filter(({ isBad }) => !isBad).map(({ index }) => index),
-        );
-        expect(result.poison.map(({ item }) => item.index)).toEqual(
-          items.filter(({ isBad }) => isBad).map(({ index }) => index),
-        );
-      }),
-    );
-  });
-
-  test('an error of a service is not taken for poison', async () => {
-    await expect(
-      isolatePoison(
-        [1, 2],
-        () => Promise.reject(new Error('down')),
-        () => false,
-      ),
-    ).rejects.toThrow('down');
-  });
-});
-
-test('an outage is waited out and told; other errors are not', async () => {
-  const told: (string | null)[] = [];
-  const { signal } = new AbortController();
-  let calls = 0;
-  const down = new EmbedlineError('STORE_UNREACHABLE', 'down', { retryable: true });
-  const operation = () => ((calls += 1) < 2 ? Promise.reject(down) : Promise.resolve('done'));
-  expect(
-    await waitOutOutage(operation, { signal, onWaiting: (error) => told.push(error?.message ?? null) }),
-  ).toBe('done');
-  expect(told).toEqual(['down', null]);
-  const rejected = new EmbedlineError('STORE_REJECTED', 'bad point');
-  await expect(
-    waitOutOutage(() => Promise.reject(rejected), { signal, onWaiting: () => undefined }),
-  ).rejects.toBe(rejected);
 });
 
 test('what was acquired is released last in, first out, each once, whatever fails', async () => {

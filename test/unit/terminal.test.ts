@@ -43,6 +43,7 @@ function runOf(changes: Partial<RunProgress> & { counts?: Partial<RunProgress['p
     deadLetters: 0,
     endedAtMs: null,
     message: null,
+    waitingFor: null,
     chunksPerSecond: 50,
     byWorker: [],
     ...rest,

@@ -4,13 +4,13 @@ import {
   messageOf,
   parseJobId,
   runKeys,
+  throttle,
   type Logger,
   type Redis,
   type RunLedger,
 } from '@embedline/core';
 import { UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
 import { abandonBatch, processBatch, type ProcessorOptions } from './processor.ts';
-import { throttle } from './throttle.ts';
 
 export interface BatchWorkerOptions extends ProcessorOptions {
   readonly connection: Redis;
@@ -31,9 +31,11 @@ export interface BatchWorker {
   close(graceMs: number): Promise<void>;
 }
 
-/** Errors that this worker, not the batch, is the cause of: it hands the batch back and ends. */
+/** Errors that this worker or its store, not the batch, is the cause of: it hands the batch back and ends. */
 const REFUSALS = new Set([
   'STORE_MISMATCH',
+  'STORE_UNAUTHORIZED',
+  'STORE_UNSUITABLE',
   'COLLECTION_NOT_FOUND',
   'MODEL_NOT_FOUND',
   'MODEL_MISMATCH',

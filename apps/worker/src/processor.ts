@@ -8,19 +8,23 @@ import {
   type ChunkRecord,
   type DeadLetter,
   type EmbedJob,
+  type Patience,
   type Point,
   type RunLedger,
 } from '@embedline/core';
 import { isolatePoison, type PoisonItem } from './isolate-poison.ts';
 import type { OpenRun, RunSource } from './open-runs.ts';
-import { waitOutOutage } from './wait-out-outage.ts';
+import { assertEmbedderWorks } from './assert-embedder-works.ts';
+import type { RejectionBreaker } from './rejection-breaker.ts';
 
 export interface ProcessorOptions {
   readonly ledger: RunLedger;
   readonly runs: RunSource;
   readonly workerId: string;
-  /** Told when the worker waits for a service, and when that ends (null). */
-  readonly onWaiting: (error: Error | null) => void;
+  /** Waits while a service is away. */
+  readonly patience: Patience;
+  /** Tells points that are bad from a store that takes none. */
+  readonly breaker: RejectionBreaker;
 }
 
 export interface BatchOutcome {
@@ -43,16 +47,16 @@ export async function processBatch(
     return { counted: false, chunks: 0, deadLetters: 0 };
   const run = await options.runs.open(job.runId, signal);
   const chunks = chunkRecordsOf(job, run.spec.pipeline);
-  const embedded = await embed(run, chunks, signal);
+  const embedded = await embed(run, chunks, signal, options);
   signal.throwIfAborted();
-  const stored = await upsert(run, embedded.points, signal, options.onWaiting);
+  const stored = await upsert(run, embedded.points, signal, options);
   const deadLetters = [
     ...embedded.poison.map((poison) => deadLetterOf(poison.item, 'embed', poison)),
     ...stored.poison.map((poison) => deadLetterOf(poison.item.chunk, 'upsert', poison)),
   ];
-  const counted = await waitOutOutage(
+  const counted = await options.patience.waitOut(
     () => count(job, embedded.tokens, stored.points, deadLetters, options),
-    { signal, onWaiting: options.onWaiting },
+    signal,
   );
   return { counted, chunks: stored.points, deadLetters: deadLetters.length };
 }
@@ -71,36 +75,52 @@ export async function abandonBatch(
   await count(job, 0, 0, deadLetters, options);
 }
 
-async function embed(run: OpenRun, chunks: readonly ChunkRecord[], signal: AbortSignal) {
-  const prefix = run.spec.model.passagePrefix;
-  const { processed, poison } = await isolatePoison(
-    chunks,
-    async (items) => {
-      const { vectors, tokens } = await run.embedder.embed(
+async function embed(
+  { spec, embedder }: OpenRun,
+  chunks: readonly ChunkRecord[],
+  signal: AbortSignal,
+  { patience }: ProcessorOptions,
+) {
+  const prefix = spec.model.passagePrefix;
+  const attempt = async (items: readonly ChunkRecord[]) => {
+    try {
+      const { vectors, tokens } = await embedder.embed(
         items.map((chunk) => prefix + chunk.text),
         { signal },
       );
       return vectors.map((vector, index) => ({ vector, tokens: tokens[index] ?? 0 }));
-    },
-    (error) => isEmbedlineError(error, 'EMBEDDING_FAILED') || isEmbedlineError(error, 'EMBEDDING_INVALID'),
+    } catch (error) {
+      // Before one chunk is given up on: a machine without memory fails on every text.
+      if (items.length === 1 && isBadText(error)) await assertEmbedderWorks(embedder, error, signal);
+      throw error;
+    }
+  };
+  const { processed, poison } = await isolatePoison(
+    chunks,
+    (items) => patience.waitOut(() => attempt(items), signal),
+    isBadText,
   );
   const points: Point[] = processed.map(({ item, result }) => ({ chunk: item, vector: result.vector }));
   return { points, poison, tokens: processed.reduce((sum, { result }) => sum + result.tokens, 0) };
 }
 
+function isBadText(error: unknown): boolean {
+  if (isEmbedlineError(error) && error.retryable) return false;
+  return isEmbedlineError(error, 'EMBEDDING_FAILED') || isEmbedlineError(error, 'EMBEDDING_INVALID');
+}
+
 async function upsert(
-  run: OpenRun,
+  { spec: { runSequence }, points: target }: OpenRun,
   points: readonly Point[],
   signal: AbortSignal,
-  onWaiting: ProcessorOptions['onWaiting'],
+  { patience, breaker }: ProcessorOptions,
 ) {
+  const write = (items: readonly Point[]) =>
+    breaker.watch(items.length, () => target.upsert(items, { runSequence, signal }));
   const { processed, poison } = await isolatePoison(
     points,
     async (items) => {
-      await waitOutOutage(() => run.points.upsert(items, { runSequence: run.spec.runSequence, signal }), {
-        signal,
-        onWaiting,
-      });
+      await patience.waitOut(() => write(items), signal);
       return items.map(() => true);
     },
     (error) => isEmbedlineError(error, 'STORE_REJECTED'),

@@ -5,14 +5,19 @@ import {
   announceWorker,
   checkRedis,
   connectRedis,
+  isEmbedlineError,
   openVectorStore,
+  Outages,
   Releasers,
   RunLedger,
   type Config,
   type Logger,
+  type WorkerPresence,
 } from '@embedline/core';
 import { startBatchWorker } from './batch-worker.ts';
 import { OpenRuns } from './open-runs.ts';
+import { RejectionBreaker } from './rejection-breaker.ts';
+import { reportOutages } from './report-outages.ts';
 
 export interface WorkerProgramOptions {
   readonly config: Config;
@@ -30,11 +35,34 @@ export interface WorkerProgramOptions {
  * (STORE_MISMATCH, MODEL_MISMATCH, ...), after everything was handed back and released.
  */
 export async function runWorker(options: WorkerProgramOptions): Promise<void> {
+  const { stop } = options;
+  try {
+    await using releasers = new Releasers();
+    await work(options, releasers);
+  } catch (error) {
+    // Told to stop while it waited for a service.
+    if (!stop.aborted || isEmbedlineError(error)) throw error;
+  }
+}
+
+async function work(options: WorkerProgramOptions, releasers: Releasers): Promise<void> {
   const { config, logger, concurrency, stop } = options;
-  await using releasers = new Releasers();
-  const redis = await connect(releasers, options);
-  const ledger = new RunLedger({ redis: redis.commands, prefix: config.prefix });
-  const store = releasers.own(await openVectorStore(config, { onWarning: (text) => logger.warn(text) }));
+  const { prefix } = config;
+  let presence: WorkerPresence | null = null;
+  const report = reportOutages(logger);
+  const patience = new Outages({
+    onChange: (outage) => {
+      presence?.setWaiting(outage?.reason ?? null);
+      report(outage);
+    },
+  });
+  // A fleet may start before its services do.
+  const redis = await patience.waitOut(() => connect(releasers, options), stop);
+  const ledger = new RunLedger({ redis: redis.commands, prefix });
+  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  presence = releasers.own(await announceWorker({ redis: redis.commands, prefix, workerId, concurrency }));
+  const openStore = () => openVectorStore(config, { onWarning: (text) => logger.warn(text), patience });
+  const store = releasers.own(await patience.waitOut(openStore, stop));
   const runs = releasers.own(
     new OpenRuns({
       ledger,
@@ -43,20 +71,17 @@ export async function runWorker(options: WorkerProgramOptions): Promise<void> {
       embedder: { processes: concurrency, onWarning: (text) => logger.warn(text) },
     }),
   );
-  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  const presence = releasers.own(
-    await announceWorker({ redis: redis.commands, prefix: config.prefix, workerId, concurrency }),
-  );
   const refused = Promise.withResolvers<never>();
   const worker = startBatchWorker({
     connection: redis.blocking,
-    prefix: config.prefix,
+    prefix,
     ledger,
     runs,
     workerId,
     logger,
     concurrency: concurrency + 1,
-    onWaiting: (error) => presence.setWaiting(error?.message ?? null),
+    patience,
+    breaker: new RejectionBreaker(),
     onRefusal: refused.reject,
   });
   releasers.add(() => worker.close(options.graceMs));

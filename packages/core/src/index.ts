@@ -76,6 +76,8 @@ export type {
   Overlap,
 } from './schedule/ingest-request.ts';
 export { Schedules, type ListedSchedule, type Schedule } from './schedule/schedules.ts';
+export { IMPATIENT, Outages, type Outage, type OutagesOptions, type Patience } from './outages.ts';
+export { throttle } from './throttle.ts';
 export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';

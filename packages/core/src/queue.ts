@@ -3,7 +3,8 @@ import { Queue, type JobsOptions, type JobType } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EmbedlineError, messageOf } from './errors.ts';
 import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
-import { refusalReason } from './run/redis-failure.ts';
+import { IMPATIENT, type Patience } from './outages.ts';
+import { redisFailure, refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
 
 /**
@@ -44,6 +45,8 @@ export interface BatchQueueOptions {
   readonly prefix: string;
   /** Told when Redis refuses jobs for now (full, read-only), with the reason; null when it takes them again. */
   readonly onRefused?: (reason: string | null) => void;
+  /** Whether calls outlast the patience of the connection. Defaults to {@link IMPATIENT}. */
+  readonly patience?: Patience;
 }
 
 export interface FailedBatch {
@@ -74,28 +77,40 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
   });
   // Without a listener an 'error' event would end the process; the connection reports its own trouble.
   queue.on('error', () => undefined);
+  const { patience = IMPATIENT } = options;
+  const ask = <T>(operation: () => Promise<T>) =>
+    patience.waitOut(() =>
+      operation().catch((cause: unknown) => {
+        throw redisFailure('Reading the queue', cause);
+      }),
+    );
   return {
     enqueue: async (jobs, { signal } = {}) => {
-      for (const slice of slices(jobs)) await addSlice(queue, slice, options, signal);
+      for (const slice of slices(jobs))
+        await patience.waitOut(() => addSlice(queue, slice, options, signal), signal);
     },
     missing: async (runId, batchIndexes) => {
-      const states = await Promise.all(batchIndexes.map((index) => queue.getJobState(jobId(runId, index))));
+      const states = await ask(() =>
+        Promise.all(batchIndexes.map((index) => queue.getJobState(jobId(runId, index)))),
+      );
       return batchIndexes.filter((_, position) => !LIVE_STATES.has(states[position] ?? 'unknown'));
     },
-    failed: async (runId) => {
-      const ids = await idsOf(queue, 'failed', runId);
-      const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
-      return jobs.flatMap((job) => {
-        const id = parseJobId(job?.id ?? '');
-        if (job === undefined || id === null) return [];
-        return [
-          { batchIndex: id.batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade },
-        ];
-      });
-    },
-    removeWaiting: (runId) => removeWaiting(queue, runId),
+    failed: (runId) => ask(() => failedBatches(queue, runId)),
+    removeWaiting: (runId) => ask(() => removeWaiting(queue, runId)),
     close: () => queue.close(),
   };
+}
+
+async function failedBatches(queue: Queue, runId: string): Promise<FailedBatch[]> {
+  const ids = await idsOf(queue, 'failed', runId);
+  const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
+  return jobs.flatMap((job) => {
+    const id = parseJobId(job?.id ?? '');
+    if (job === undefined || id === null) return [];
+    return [
+      { batchIndex: id.batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade },
+    ];
+  });
 }
 
 async function addSlice(

@@ -4,11 +4,13 @@ import {
   checkRedis,
   connectRedis,
   createBatchQueue,
+  IMPATIENT,
   openVectorStore,
   type Releasers,
   RunLedger,
   type BatchQueue,
   type Config,
+  type Patience,
   type Redis,
   type RedisLease,
   type VectorStore,
@@ -51,8 +53,13 @@ export function notice(context: CommandContext, text: string): void {
   printLine(stderr, errorStyle.yellow(text.split('\n').map(safeText).join('\n')));
 }
 
-export async function openStore(context: CommandContext, releasers: Releasers): Promise<VectorStore> {
-  return releasers.own(await openVectorStore(context.config, { onWarning: (text) => notice(context, text) }));
+export async function openStore(
+  context: CommandContext,
+  releasers: Releasers,
+  patience: Patience = IMPATIENT,
+): Promise<VectorStore> {
+  const onWarning = (text: string) => notice(context, text);
+  return releasers.own(await openVectorStore(context.config, { onWarning, patience }));
 }
 
 /** The store for a command that writes nothing: it makes no files either. */
@@ -72,12 +79,20 @@ export interface RunServices {
   readonly queue: BatchQueue;
 }
 
+export interface RunServicesOptions {
+  /** Told what people should know. Defaults to a notice on stderr. */
+  readonly report?: (text: string) => void;
+  /** Whether the record of runs and the queue wait for a Redis that is away. Defaults to {@link IMPATIENT}. */
+  readonly patience?: Patience;
+}
+
 export async function openRunServices(
   context: CommandContext,
   releasers: Releasers,
-  report: (text: string) => void = (text) => notice(context, text),
+  options: RunServicesOptions = {},
 ): Promise<RunServices> {
   const { config, signal } = context;
+  const { report = (text: string) => notice(context, text), patience = IMPATIENT } = options;
   const lease = await acquireRedis({
     dataDirectory: config.dataDirectory,
     url: config.redisUrl ?? undefined,
@@ -90,9 +105,9 @@ export async function openRunServices(
   releasers.add(() => redis.disconnect());
   for (const warning of await checkRedis(redis)) report(warning);
   const { prefix } = config;
-  const ledger = new RunLedger({ redis, prefix });
+  const ledger = new RunLedger({ redis, prefix, patience });
   const onRefused = (reason: string | null) =>
     report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
-  const queue = releasers.own(createBatchQueue({ connection: redis, prefix, onRefused }));
+  const queue = releasers.own(createBatchQueue({ connection: redis, prefix, onRefused, patience }));
   return { lease, redis, ledger, queue };
 }

@@ -60,7 +60,7 @@ async function checkFile(flags: DoctorFlags, { cwd }: CommandContext): Promise<s
 async function checkRedisService(context: CommandContext): Promise<string> {
   await using releasers = new Releasers();
   const warnings: string[] = [];
-  await openRunServices(context, releasers, (text) => warnings.push(text));
+  await openRunServices(context, releasers, { report: (text) => void warnings.push(text) });
   return warnings.length === 0
     ? 'reachable, version, eviction policy, persistence and clock as they should be'
     : warnings.join(' ');

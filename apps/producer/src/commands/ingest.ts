@@ -22,6 +22,7 @@ import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
 import { planPipeline } from './plan.ts';
 import { reportProgress } from './report-progress.ts';
+import { tellOutages } from './tell-outages.ts';
 
 /** `embedline ingest`: makes the collections match their corpora, one after the other. @returns the exit code */
 export async function ingestCommand(
@@ -46,8 +47,12 @@ export async function ingestPipeline(
   { json, context }: Presentation,
 ): Promise<number> {
   await using releasers = new Releasers();
-  const store = await openStore(context, releasers);
-  const services = await openRunServices(context, releasers);
+  const outages = tellOutages(context, (text) => progress.notice(text));
+  const { patience } = outages;
+  const store = await openStore(context, releasers, patience);
+  // Nobody but a person brings a private Redis back: that is told after a minute, not waited for.
+  const isPrivate = context.config.redisUrl === null;
+  const services = await openRunServices(context, releasers, isPrivate ? {} : { patience });
   const progress = reportProgress({ context, services, json });
   releasers.add(() => progress.close());
   let started: RunSpec | null = null;
@@ -56,6 +61,7 @@ export async function ingestPipeline(
       ...ingestOptions(pipeline, store, services, context),
       onStart: (spec) => {
         started = spec;
+        outages.recordFor(spec, services);
         progress.start(spec);
       },
       onNotice: (text) => progress.notice(text),

@@ -43,13 +43,17 @@ function expected({ sealed, producer }: RunProgress): number | null {
 }
 
 function waitingFor(run: RunProgress, workers: readonly ConnectedWorker[]): string | null {
-  const pending = run.producer.batchesTotal - run.workers.batchesDone;
-  if (run.state !== 'running' || pending <= 0) return null;
+  if (run.state !== 'running') return null;
+  if (run.waitingFor !== null) return held(run.waitingFor.reason, run.waitingFor.sinceMs);
+  if (run.producer.batchesTotal - run.workers.batchesDone <= 0) return null;
   if (workers.length === 0) return 'a worker (none is connected; start one with: npx embedline-worker)';
-  const held = workers.find((worker) => worker.waitingFor !== null);
-  if (held === undefined || workers.some((worker) => worker.waitingFor === null)) return null;
-  const since = new Date(held.waitingSinceMs ?? Date.now()).toISOString().slice(11, 19);
-  return `${held.waitingFor ?? ''} (since ${since} UTC)`;
+  const worker = workers.find(({ waitingFor: reason }) => reason !== null);
+  if (worker === undefined || workers.some(({ waitingFor: reason }) => reason === null)) return null;
+  return held(worker.waitingFor ?? '', worker.waitingSinceMs ?? Date.now());
+}
+
+function held(reason: string, sinceMs: number): string {
+  return `${reason} (since ${new Date(sinceMs).toISOString().slice(11, 19)} UTC)`;
 }
 
 /** The shape that programs rely on, one object per run. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError } from '../errors.ts';
+import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
 import { decodeRun, parseSpec } from './run-record.ts';
@@ -20,6 +21,8 @@ import type { BatchResult, ProducerCounts, RunProgress, RunSpec, RunStage, RunSt
 export interface RunLedgerOptions {
   readonly redis: Redis;
   readonly prefix: string;
+  /** Whether calls outlast the patience of the connection. Defaults to {@link IMPATIENT}. */
+  readonly patience?: Patience;
 }
 
 export interface CompletedBatch {
@@ -46,9 +49,11 @@ const LETTERS_PER_CALL = 500;
 export class RunLedger {
   readonly #redis: Redis;
   readonly #keys: RunKeys;
+  readonly #patience: Patience;
 
-  constructor({ redis, prefix }: RunLedgerOptions) {
+  constructor({ redis, prefix, patience = IMPATIENT }: RunLedgerOptions) {
     this.#redis = redis;
+    this.#patience = patience;
     this.#keys = runKeys(prefix);
   }
 
@@ -77,6 +82,14 @@ export class RunLedger {
   /** @throws RUN_LOST, RUN_SUPERSEDED when the run has ended */
   setStage(runId: string, stage: RunStage): Promise<void> {
     return this.#update(runId, 'stage', stage);
+  }
+
+  /**
+   * What the producer of the run waits for; null when it goes on.
+   * @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
+   */
+  setWaiting(runId: string, outage: Outage | null): Promise<void> {
+    return this.#update(runId, 'waitingFor', outage === null ? '' : JSON.stringify(outage));
   }
 
   /**
@@ -182,21 +195,22 @@ export class RunLedger {
     keys = this.#keysOf(runId),
   ): Promise<unknown> {
     const write = () => runScript(this.#redis, script, keys, [RETENTION_SECONDS, ...args]);
-    try {
-      const answer = await waitOutRefusals(write);
-      if (answer !== -1) return answer;
-    } catch (cause) {
-      throw redisFailure(`Writing the record of run ${runId} to Redis`, cause);
-    }
-    throw lost(runId);
+    const answer = await this.#patience.waitOut(() =>
+      waitOutRefusals(write).catch((cause: unknown) => {
+        throw redisFailure(`Writing the record of run ${runId} to Redis`, cause);
+      }),
+    );
+    if (answer === -1) throw lost(runId);
+    return answer;
   }
 
   async #read<T>(runId: string, read: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (cause) {
-      throw redisFailure(runId === '' ? 'Reading runs from Redis' : `Reading run ${runId} from Redis`, cause);
-    }
+    const doing = runId === '' ? 'Reading runs from Redis' : `Reading run ${runId} from Redis`;
+    return this.#patience.waitOut(() =>
+      read().catch((cause: unknown) => {
+        throw redisFailure(doing, cause);
+      }),
+    );
   }
 }
 

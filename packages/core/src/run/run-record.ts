@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
+import type { Outage } from '../outages.ts';
 import {
   NO_PRODUCER_COUNTS,
   type ProducerCounts,
@@ -81,9 +82,16 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
     deadLetters: number('deadLetters'),
     endedAtMs,
     message: record['message'] === undefined || record['message'] === '' ? null : record['message'],
+    waitingFor: decodeOutage(record['waitingFor']),
     chunksPerSecond: chunksPerSecond(rate, spec.startedAtMs / 1000, untilSeconds),
     byWorker: decodeWorkers(byWorker),
   };
+}
+
+const outageSchema = z.object({ reason: z.string(), sinceMs: z.number() });
+
+function decodeOutage(text: string | undefined): Outage | null {
+  return text === undefined || text === '' ? null : outageSchema.parse(JSON.parse(text));
 }
 
 /** Lua gets a hash as field, value, field, value. */

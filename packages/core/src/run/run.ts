@@ -1,4 +1,5 @@
 import type { ModelSpec } from '../embedder/embedder.ts';
+import type { Outage } from '../outages.ts';
 import type { StoreKind } from '../vector-store/vector-store.ts';
 
 /**
@@ -93,6 +94,8 @@ export interface RunProgress {
   readonly endedAtMs: number | null;
   /** Why it failed or was interrupted, for people. */
   readonly message: string | null;
+  /** What the producer waits for, e.g. a store that does not answer; null when it goes on. */
+  readonly waitingFor: Outage | null;
   /** Chunks embedded per second over the last minute of work, by the clock of Redis. */
   readonly chunksPerSecond: number;
   readonly byWorker: readonly {

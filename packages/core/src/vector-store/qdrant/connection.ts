@@ -1,5 +1,6 @@
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { EmbedlineError } from '../../errors.ts';
+import { IMPATIENT, type Patience } from '../../outages.ts';
 import { toEmbedlineError } from './qdrant-errors.ts';
 import { watchRetryAfter, type RetryAfter } from './retry-after.ts';
 import { withRetries, type RetryOptions } from './retry.ts';
@@ -10,10 +11,17 @@ export interface QdrantConnectionOptions {
   readonly apiKey?: string;
   /** For one request. Defaults to 60,000. */
   readonly timeoutMs?: number;
-  /** Calls in all, of which the last one's error counts. Defaults to 6. */
+  /** Calls in all, of which the last one's error counts. Defaults to 6, or to 3 with patience. */
   readonly attempts?: number;
   readonly onWarning?: (message: string) => void;
+  /** Whether calls outlast what retries cannot mend. Defaults to {@link IMPATIENT}. */
+  readonly patience?: Patience;
   readonly sleep?: RetryOptions['sleep'];
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly attempts?: number | undefined;
 }
 
 const DEFAULT_PORT = 6333;
@@ -58,13 +66,22 @@ export class QdrantConnection {
   async call<T>(
     operation: string,
     request: (client: QdrantClient) => Promise<T>,
-    { signal, attempts }: { readonly signal?: AbortSignal | undefined; readonly attempts?: number } = {},
+    options: CallOptions = {},
+  ): Promise<T> {
+    const { patience = IMPATIENT } = this.#options;
+    return patience.waitOut(() => this.#retry(operation, request, options), options.signal);
+  }
+
+  async #retry<T>(
+    operation: string,
+    request: (client: QdrantClient) => Promise<T>,
+    { signal, attempts }: CallOptions,
   ): Promise<T> {
     if (this.#closed)
       throw new EmbedlineError('CLOSED', `The connection to Qdrant at ${this.location} was closed.`);
     try {
       return await withRetries(() => request(this.#client), {
-        attempts: attempts ?? this.#options.attempts,
+        attempts: attempts ?? this.#options.attempts ?? this.#usualAttempts,
         signal,
         sleep: this.#options.sleep,
         serverDelayMs: () => this.#retryAfter.remainingMs(),
@@ -73,6 +90,11 @@ export class QdrantConnection {
       if (signal?.aborted === true) throw error;
       throw toEmbedlineError(error, operation, this);
     }
+  }
+
+  /** Whoever is patient soon wants to know of an outage; others shall not see one that is short. */
+  get #usualAttempts(): number {
+    return this.#options.patience === undefined || this.#options.patience === IMPATIENT ? 6 : 3;
   }
 
   /** A write counts only when the server says that it is applied (hazards Q1, Q3). */
@@ -97,10 +119,9 @@ export class QdrantConnection {
 
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */
   async assertServer(signal?: AbortSignal): Promise<void> {
-    const { data } = await this.call('the version check', (client) => client.api().root({}), {
-      signal,
-      attempts: 2,
-    });
+    // Not patient: whoever opens a store is told at once that it is not there.
+    const options = { signal, attempts: 2 };
+    const { data } = await this.#retry('the version check', (client) => client.api().root({}), options);
     const version: unknown = (data as { version?: unknown } | null)?.version;
     if (typeof version !== 'string') {
       throw new EmbedlineError(
@@ -116,7 +137,7 @@ export class QdrantConnection {
       );
     }
     // The root answers without a key; this does not.
-    await this.call('the access check', (client) => client.getCollections(), { signal, attempts: 2 });
+    await this.#retry('the access check', (client) => client.getCollections(), options);
   }
 
   close(): void {

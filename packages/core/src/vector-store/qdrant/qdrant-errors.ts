@@ -65,10 +65,8 @@ export function toEmbedlineError(
   const where = `Qdrant at ${location}`;
   if (failure.foreign) {
     const text = `What answered at ${location} is not Qdrant (${operation}). Check QDRANT_URL, and what stands in front of it.`;
-    return new EmbedlineError('STORE_UNREACHABLE', text, {
-      ...options,
-      retryable: status !== null && status >= 500,
-    });
+    // A proxy shows a page of its own while what is behind it is away.
+    return new EmbedlineError('STORE_UNREACHABLE', text, { ...options, retryable: true });
   }
   if (status === 401 || status === 403) {
     return new EmbedlineError(

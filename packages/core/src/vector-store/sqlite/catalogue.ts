@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { EmbedlineError } from '../../errors.ts';
 import { generationName } from '../generation-name.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
-import { openDatabase, translateErrors, waitAsynchronously, writeTransaction } from './database.ts';
+import { openDatabase, translateErrors, waitAsynchronously, whenFree, writeTransaction } from './database.ts';
 
 interface GenerationRow {
   readonly collection: string;
@@ -41,8 +41,8 @@ export class Catalogue {
   }
 
   /** Oldest first. */
-  list(collection?: string): Generation[] {
-    const rows = translateErrors(this.#file, () =>
+  async list(collection?: string): Promise<Generation[]> {
+    const rows = (await whenFree(this.#file, () =>
       this.#database
         .prepare(
           `SELECT g.collection, g.name, g.number, g.identity, g.manifest, a.name IS NOT NULL AS live
@@ -50,7 +50,7 @@ export class Catalogue {
            WHERE ?1 IS NULL OR g.collection = ?1 ORDER BY g.collection, g.number`,
         )
         .all(collection ?? null),
-    ) as unknown as GenerationRow[];
+    )) as unknown as GenerationRow[];
     return rows.map(toGeneration);
   }
 

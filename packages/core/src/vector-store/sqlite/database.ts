@@ -6,8 +6,8 @@ import { EmbedlineError } from '../../errors.ts';
 
 /** SQLite before this can corrupt a WAL database with several writers (sqlite.org/wal.html, "WAL-reset bug"). */
 const MIN_SQLITE = [3, 51, 3];
-/** A writer waits this long for its turn among the writers of all processes. */
-const BUSY_DEADLINE_MS = 60_000;
+/** So long a call waits for its turn among all processes before the file counts as locked. */
+const BUSY_DEADLINE_MS = 15_000;
 
 export interface OpenDatabaseOptions {
   /** Make the file when it is absent. Defaults to false: a reader must never leave an empty file behind. */
@@ -37,26 +37,34 @@ export function openDatabase(file: string, options: OpenDatabaseOptions = {}): D
   });
 }
 
-/** After the schema is there, waiting is asynchronous, in {@link writeTransaction}: the event loop never blocks on a lock. */
+/** After the schema is there, waiting is asynchronous, in {@link whenFree}: the event loop never blocks on a lock. */
 export function waitAsynchronously(database: DatabaseSync): void {
   database.exec('PRAGMA busy_timeout = 0');
 }
 
 /**
- * One write transaction, begun at once as a writer; waits its turn without blocking the thread.
- * @throws EmbedlineError STORE_BUSY after a minute, STORE_FULL, STORE_UNSUITABLE
+ * One write transaction, begun at once as a writer.
+ * @throws EmbedlineError STORE_BUSY, STORE_FULL, STORE_UNSUITABLE
  */
-export async function writeTransaction<T>(
+export function writeTransaction<T>(
   database: DatabaseSync,
   file: string,
   write: () => T,
   signal?: AbortSignal,
 ): Promise<T> {
+  return whenFree(file, () => transact(database, write), signal);
+}
+
+/**
+ * Waits its turn without blocking the thread. A read waits too: for a process that recovers the log of one that died.
+ * @throws EmbedlineError STORE_BUSY after 15 seconds, STORE_FULL, STORE_UNSUITABLE
+ */
+export async function whenFree<T>(file: string, operation: () => T, signal?: AbortSignal): Promise<T> {
   const deadlineMs = Date.now() + BUSY_DEADLINE_MS;
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return translateErrors(file, () => transact(database, write));
+      return translateErrors(file, operation);
     } catch (error) {
       if (!(error instanceof EmbedlineError) || error.code !== 'STORE_BUSY' || Date.now() > deadlineMs)
         throw error;
@@ -92,7 +100,7 @@ export function translateErrors<T>(file: string, operation: () => T): T {
       case 6: // SQLITE_LOCKED
         throw wrap(
           'STORE_BUSY',
-          `${file} is locked by another writer. Fewer workers on this machine help.`,
+          `${file} is locked by another program. Close it there; fewer workers on this machine help, too.`,
           true,
         );
       case 13: // SQLITE_FULL

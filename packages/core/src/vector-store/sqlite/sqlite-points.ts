@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { ChunkRecord } from '../../document.ts';
 import { EmbedlineError } from '../../errors.ts';
+import type { Patience } from '../../outages.ts';
 import { assertPoints } from '../assert-point.ts';
 import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
 import type {
@@ -18,7 +19,7 @@ import type {
   StoredPoint,
   WriteOptions,
 } from '../vector-store.ts';
-import { signBits, toBytes, toVector, translateErrors, writeTransaction } from './database.ts';
+import { signBits, toBytes, toVector, whenFree, writeTransaction } from './database.ts';
 import { searchPoints } from './search.ts';
 
 /** Points per transaction: long enough to amortise the commit, short enough that other writers get their turn. */
@@ -56,12 +57,14 @@ export class SqlitePoints implements GenerationPoints {
   readonly generation: Generation;
   readonly #database: DatabaseSync;
   readonly #file: string;
+  readonly #patience: Patience;
   readonly #statements = new Map<string, StatementSync>();
   #closed = false;
 
-  constructor(database: DatabaseSync, file: string, generation: Generation) {
+  constructor(database: DatabaseSync, file: string, generation: Generation, patience: Patience) {
     this.#database = database;
     this.#file = file;
+    this.#patience = patience;
     this.generation = generation;
   }
 
@@ -69,7 +72,7 @@ export class SqlitePoints implements GenerationPoints {
     ids: readonly string[],
     options: ReadOptions = {},
   ): Promise<Map<string, StoredFingerprint>> {
-    const rows = this.#all(
+    const rows = await this.#all(
       `SELECT id, text_hash, payload_hash, document_mark FROM point WHERE id IN (SELECT value FROM json_each(?))`,
       [JSON.stringify(ids)],
       options,
@@ -78,7 +81,7 @@ export class SqlitePoints implements GenerationPoints {
   }
 
   async findByTextHash(hashes: readonly string[], options: ReadOptions = {}): Promise<Map<string, string>> {
-    const rows = this.#all(
+    const rows = await this.#all(
       `SELECT text_hash, min(id) AS id FROM point WHERE text_hash IN (SELECT value FROM json_each(?)) GROUP BY text_hash`,
       [JSON.stringify(hashes)],
       options,
@@ -87,7 +90,7 @@ export class SqlitePoints implements GenerationPoints {
   }
 
   async retrieve(ids: readonly string[], options: ReadOptions = {}): Promise<Map<string, StoredPoint>> {
-    const rows = this.#all(
+    const rows = await this.#all(
       `SELECT id, payload, v FROM point JOIN vec USING(pk) WHERE id IN (SELECT value FROM json_each(?))`,
       [JSON.stringify(ids)],
       options,
@@ -143,7 +146,7 @@ export class SqlitePoints implements GenerationPoints {
     const wanted = [pipeline, documentId].filter((value) => value !== undefined);
     let after: (string | number)[] = [pipeline ?? '', documentId ?? '', -1, ''];
     for (;;) {
-      const rows = this.#all(sql, [...after, ...wanted], options);
+      const rows = await this.#all(sql, [...after, ...wanted], options);
       const last = rows.at(-1);
       if (last === undefined) return;
       yield rows.map((row) => ({
@@ -161,23 +164,23 @@ export class SqlitePoints implements GenerationPoints {
     const { pipeline } = options;
     const rows =
       pipeline === undefined
-        ? this.#all('SELECT count(*) AS n FROM point', [], options)
-        : this.#all('SELECT count(*) AS n FROM point WHERE pipeline = ?', [pipeline], options);
+        ? await this.#all('SELECT count(*) AS n FROM point', [], options)
+        : await this.#all('SELECT count(*) AS n FROM point WHERE pipeline = ?', [pipeline], options);
     return Number(rows[0]?.['n'] ?? 0);
   }
 
   async search(query: SearchQuery): Promise<readonly SearchHit[]> {
     this.#assertOpen(query.signal);
-    return translateErrors(this.#file, () => searchPoints(this.#database, query));
+    return this.#read(() => searchPoints(this.#database, query), query.signal);
   }
 
   async health(options: ReadOptions = {}): Promise<Health> {
-    const [check] = this.#all('PRAGMA quick_check(1)', [], options);
+    const [check] = await this.#all('PRAGMA quick_check(1)', [], options);
     const complaint = String(check?.['quick_check']);
     if (complaint !== 'ok') return { healthy: false, detail: `SQLite finds: ${complaint}` };
     const sql =
       'SELECT (SELECT count(*) FROM point) AS points, (SELECT count(*) FROM vec) AS vectors, (SELECT count(*) FROM bit) AS bits';
-    const [row] = this.#all(sql, [], options);
+    const [row] = await this.#all(sql, [], options);
     const [points, vectors, bits] = [row?.['points'], row?.['vectors'], row?.['bits']].map(Number);
     const healthy = points === vectors && points === bits;
     return {
@@ -199,15 +202,25 @@ export class SqlitePoints implements GenerationPoints {
     this.#assertOpen(signal);
     for (let start = 0; start < items.length; start += POINTS_PER_TRANSACTION) {
       const slice = items.slice(start, start + POINTS_PER_TRANSACTION);
-      await writeTransaction(this.#database, this.#file, () => slice.forEach(write), signal);
+      const transaction = () =>
+        writeTransaction(this.#database, this.#file, () => slice.forEach(write), signal);
+      await this.#patience.waitOut(transaction, signal);
       await yieldToEventLoop();
       this.#assertOpen(signal);
     }
   }
 
-  #all(sql: string, values: (string | number)[], { signal }: ReadOptions): Record<string, unknown>[] {
+  async #all(
+    sql: string,
+    values: (string | number)[],
+    { signal }: ReadOptions,
+  ): Promise<Record<string, unknown>[]> {
     this.#assertOpen(signal);
-    return translateErrors(this.#file, () => this.#statement(sql).all(...values));
+    return this.#read(() => this.#statement(sql).all(...values), signal);
+  }
+
+  #read<T>(read: () => T, signal: AbortSignal | undefined): Promise<T> {
+    return this.#patience.waitOut(() => whenFree(this.#file, read, signal), signal);
   }
 
   #statement(sql: string): StatementSync {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbedlineError } from '../../errors.ts';
+import { IMPATIENT, type Patience } from '../../outages.ts';
 import { assertCollectionName, parseGenerationName } from '../generation-name.ts';
 import type {
   Generation,
@@ -19,6 +20,8 @@ export interface SqliteStoreOptions {
   readonly onWarning?: (message: string) => void;
   /** Make nothing: a directory that is not there is an empty store. Defaults to false. */
   readonly readOnly?: boolean;
+  /** Whether calls wait for files that are locked or have no room. Defaults to {@link IMPATIENT}. */
+  readonly patience?: Patience;
 }
 
 /** The embedded store: for one machine and a local disk, up to about a million points; no server. */
@@ -42,7 +45,7 @@ class SqliteStore implements VectorStore {
 
   async generations(collection?: string, options: ReadOptions = {}): Promise<readonly Generation[]> {
     this.#assertOpen(options.signal);
-    return this.#catalogue.list(collection);
+    return this.#waitOut(() => this.#catalogue.list(collection), options);
   }
 
   async createGeneration(
@@ -53,6 +56,10 @@ class SqliteStore implements VectorStore {
     this.#assertOpen(options.signal);
     assertCollectionName(collection);
     await this.#removeLeftovers(collection);
+    return this.#waitOut(() => this.#create(collection, manifest), options);
+  }
+
+  async #create(collection: string, manifest: GenerationManifest): Promise<Generation> {
     const named = await this.#catalogue.nextName(collection);
     const file = this.#file(named.name);
     const database = openDatabase(file, { create: true });
@@ -72,17 +79,17 @@ class SqliteStore implements VectorStore {
 
   async recordPipeline(generation: Generation, pipeline: string, fingerprint: string): Promise<void> {
     this.#assertOpen();
-    await this.#catalogue.recordPipeline(generation.name, pipeline, fingerprint);
+    await this.#waitOut(() => this.#catalogue.recordPipeline(generation.name, pipeline, fingerprint));
   }
 
   async publish(generation: Generation, options: ReadOptions = {}): Promise<void> {
     this.#assertOpen(options.signal);
-    await this.#catalogue.publish(generation);
+    await this.#waitOut(() => this.#catalogue.publish(generation), options);
   }
 
   async dropGeneration(generation: Generation, options: ReadOptions = {}): Promise<void> {
     this.#assertOpen(options.signal);
-    await this.#catalogue.remove(generation.name);
+    await this.#waitOut(() => this.#catalogue.remove(generation.name), options);
     await this.#unlink(generation.name);
   }
 
@@ -91,7 +98,12 @@ class SqliteStore implements VectorStore {
     options: ReadOptions = {},
   ): Promise<GenerationPoints> {
     this.#assertOpen(options.signal);
-    const generation = this.#catalogue.list(wanted.collection).find(({ name }) => name === wanted.name);
+    return this.#waitOut(() => this.#open(wanted), options);
+  }
+
+  async #open(wanted: Pick<Generation, 'collection' | 'name' | 'identity'>): Promise<GenerationPoints> {
+    const generations = await this.#catalogue.list(wanted.collection);
+    const generation = generations.find(({ name }) => name === wanted.name);
     if (generation === undefined) {
       throw new EmbedlineError(
         'COLLECTION_NOT_FOUND',
@@ -101,9 +113,13 @@ class SqliteStore implements VectorStore {
     }
     const file = this.#file(generation.name);
     const database = openDatabase(file, { vectors: true, ...this.#warnings() });
-    const found = translateErrors(file, () => database.prepare('SELECT value FROM identity').get())?.[
-      'value'
-    ];
+    let found: unknown;
+    try {
+      found = translateErrors(file, () => database.prepare('SELECT value FROM identity').get())?.['value'];
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     if (found !== wanted.identity || generation.identity !== wanted.identity) {
       database.close();
       throw new EmbedlineError(
@@ -113,7 +129,7 @@ class SqliteStore implements VectorStore {
       );
     }
     waitAsynchronously(database);
-    return new SqlitePoints(database, file, generation);
+    return new SqlitePoints(database, file, generation, this.#patience);
   }
 
   async close(): Promise<void> {
@@ -124,7 +140,7 @@ class SqliteStore implements VectorStore {
 
   /** Files of a creation that was cut off before its row was written. Their numbers are spent; nobody can have them open. */
   async #removeLeftovers(collection: string): Promise<void> {
-    const known = new Set(this.#catalogue.list(collection).map(({ number }) => number));
+    const known = new Set((await this.#catalogue.list(collection)).map(({ number }) => number));
     const newest = Math.max(0, ...known);
     for (const file of await readdir(this.#options.directory)) {
       const parsed = parseGenerationName(file.replace(/\.db$/, ''));
@@ -140,6 +156,14 @@ class SqliteStore implements VectorStore {
 
   #file(name: string): string {
     return join(this.#options.directory, `${name}.db`);
+  }
+
+  get #patience(): Patience {
+    return this.#options.patience ?? IMPATIENT;
+  }
+
+  #waitOut<T>(operation: () => Promise<T>, { signal }: ReadOptions = {}): Promise<T> {
+    return this.#patience.waitOut(operation, signal);
   }
 
   #warnings() {
