@@ -54,6 +54,7 @@ export function inProcess(store: VectorStore, workerStore: VectorStore = store):
     workerId: 'in-process',
     logger: createLogger({ name: 'test', level: 'fatal' }),
     concurrency: 2,
+    lockDurationMs: 30_000,
     patience: IMPATIENT,
     breaker: new RejectionBreaker(),
     onRefusal: () => undefined,

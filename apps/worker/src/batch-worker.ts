@@ -19,6 +19,8 @@ export interface BatchWorkerOptions extends ProcessorOptions {
   readonly logger: Logger;
   /** Batches under way at once: one more than is being embedded, so that upserts overlap inference. */
   readonly concurrency: number;
+  /** A worker that does not renew its lock of a batch for so long is held to be dead. */
+  readonly lockDurationMs: number;
   /** Told once when this worker must not go on: it sees another store or has another model than a run. */
   readonly onRefusal: (error: Error) => void;
 }
@@ -55,15 +57,16 @@ export function startBatchWorker(options: BatchWorkerOptions): BatchWorker {
     runKeys(options.prefix).queueName,
     (job, token, signal) => process(job, token, signal ?? handBack.signal, handBack.signal, options),
     {
-      ...batchWorkerSettings,
+      ...batchWorkerSettings(options.lockDurationMs),
       connection: options.connection,
       prefix: options.prefix,
       concurrency: options.concurrency,
     },
   );
-  worker.on('error', (error) => reportError(error.message));
+  // One line for all batches, not one for each.
+  worker.on('error', (error) => reportError(error.message.replaceAll(/\bb-[\w-]+-\d{8,}/g, 'a batch')));
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
-    logger.warn({ jobIds }, 'Lost the lock of a batch: another worker will do it again');
+    logger.warn({ jobIds }, 'Lost the locks of batches: other workers will do them again');
     for (const id of jobIds) worker.cancelJob(id, 'lock lost');
   });
   worker.on('stalled', (id: string) =>

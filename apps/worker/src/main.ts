@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { createLogger, isEmbedlineError, listenForStop, loadConfig, messageOf } from '@embedline/core';
+import {
+  createLogger,
+  DEFAULT_LOCK_DURATION_MS,
+  isEmbedlineError,
+  listenForStop,
+  loadConfig,
+  messageOf,
+} from '@embedline/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { runWorker } from './worker-program.ts';
 
@@ -11,6 +18,12 @@ const program = new Command('embedline-worker')
     'time for batches under way to end after SIGTERM; longer ones go back',
     positiveInteger,
     20,
+  )
+  .option(
+    '--lock <seconds>',
+    'hand a batch of this worker to another one when it has not been heard of for so long',
+    lockSeconds,
+    DEFAULT_LOCK_DURATION_MS / 1000,
   )
   .addHelpText(
     'after',
@@ -24,16 +37,23 @@ Exit codes: 0 stopped when told to, 1 failed, 2 usage`,
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 
-const options = program.opts<{ concurrency: number; grace: number }>();
-process.exitCode = await main(options.concurrency, options.grace * 1000);
+const options = program.opts<{ concurrency: number; grace: number; lock: number }>();
+process.exitCode = await main(options);
 
-async function main(concurrency: number, graceMs: number): Promise<number> {
+async function main({ concurrency, grace, lock }: typeof options): Promise<number> {
   let logger = createLogger({ name: 'embedline-worker', level: 'info' });
   try {
     const config = loadConfig();
     logger = createLogger({ name: 'embedline-worker', level: config.logLevel });
     using stop = listenForStop(() => process.exit(130));
-    await runWorker({ config, logger, concurrency, graceMs, stop: stop.signal });
+    await runWorker({
+      config,
+      logger,
+      concurrency,
+      graceMs: grace * 1000,
+      lockDurationMs: lock * 1000,
+      stop: stop.signal,
+    });
     logger.info('Worker has stopped');
     return 0;
   } catch (error) {
@@ -46,5 +66,13 @@ function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('expected a whole number, 1 or more');
+  return value;
+}
+
+/** Locks are renewed at half their time: below two seconds, a busy machine would lose them. */
+function lockSeconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 2)
+    throw new InvalidArgumentError('expected a whole number of seconds, 2 or more');
   return value;
 }

@@ -1,8 +1,8 @@
 import {
-  createEmbedder,
   EmbedlineError,
   sameModel,
   type Config,
+  type createEmbedder,
   type Embedder,
   type EmbedderOptions,
   type GenerationPoints,
@@ -30,6 +30,7 @@ export interface OpenRunsOptions {
   readonly store: VectorStore;
   readonly config: Config;
   readonly embedder: Omit<EmbedderOptions, 'signal'>;
+  readonly openEmbedder: typeof createEmbedder;
 }
 
 /** Runs and models kept open: a fleet rarely works for more at a time, and each model costs hundreds of MB. */
@@ -99,8 +100,8 @@ export class OpenRuns implements RunSource {
       touch(this.#models, key, known);
       return known;
     }
-    const { config, embedder } = this.#options;
-    const opening = createEmbedder(
+    const { config, embedder, openEmbedder } = this.#options;
+    const opening = openEmbedder(
       {
         id: spec.id,
         dtype: spec.dtype,

@@ -5,6 +5,8 @@ import {
   announceWorker,
   checkRedis,
   connectRedis,
+  createEmbedder,
+  DEFAULT_LOCK_DURATION_MS,
   isEmbedlineError,
   openVectorStore,
   Outages,
@@ -26,6 +28,10 @@ export interface WorkerProgramOptions {
   readonly concurrency: number;
   /** Time that batches under way get to end after a stop was asked for. */
   readonly graceMs: number;
+  /** A batch of this worker goes to another one when this one has not been heard of for so long. Defaults to 30,000. */
+  readonly lockDurationMs?: number;
+  /** Opens the model of a run. Defaults to inference processes on this machine. */
+  readonly openEmbedder?: typeof createEmbedder;
   /** Fires when the worker shall stop. */
   readonly stop: AbortSignal;
 }
@@ -69,6 +75,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
       store,
       config,
       embedder: { processes: concurrency, onWarning: (text) => logger.warn(text) },
+      openEmbedder: options.openEmbedder ?? createEmbedder,
     }),
   );
   const refused = Promise.withResolvers<never>();
@@ -80,6 +87,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     workerId,
     logger,
     concurrency: concurrency + 1,
+    lockDurationMs: options.lockDurationMs ?? DEFAULT_LOCK_DURATION_MS,
     patience,
     breaker: new RejectionBreaker(),
     onRefusal: refused.reject,

@@ -37,7 +37,13 @@ export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type
 export { listenForStop, Releasers, type Closeable, type StopSignals } from './lifecycle.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';
-export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
+export {
+  batchWorkerSettings,
+  createBatchQueue,
+  DEFAULT_LOCK_DURATION_MS,
+  type BatchQueue,
+  type FailedBatch,
+} from './queue.ts';
 export { redactSecrets } from './redact.ts';
 export { connectRedis, redactUrl, type Redis, type RedisRole } from './redis/connection.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';

@@ -7,18 +7,23 @@ import { IMPATIENT, type Patience } from './outages.ts';
 import { redisFailure, refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
 
+export const DEFAULT_LOCK_DURATION_MS = 30_000;
+
 /**
  * Settings of the BullMQ worker, each with its reason (hazards section 1):
- * a dead worker's batch is back within lockDuration + stalledInterval (B4); a batch survives 20 worker deaths, since
- * spot machines die often (B5), but one that is started 30 times without end kills its workers and is given up on.
+ * a dead worker's batch is back within lockDuration + stalledInterval (B4), that is 4/3 of the lock's duration; a batch
+ * survives 20 worker deaths, since spot machines die often (B5), but one that is started 30 times without end kills its
+ * workers and is given up on.
  */
-export const batchWorkerSettings = Object.freeze({
-  lockDuration: 30_000,
-  stalledInterval: 10_000,
-  maxStalledCount: 20,
-  maxStartedAttempts: 30,
-  drainDelay: 5,
-});
+export function batchWorkerSettings(lockDurationMs: number) {
+  return {
+    lockDuration: lockDurationMs,
+    stalledInterval: Math.ceil(lockDurationMs / 3),
+    maxStalledCount: 20,
+    maxStartedAttempts: 30,
+    drainDelay: 5,
+  };
+}
 
 /** Outages are waited out inside the worker, so attempts are for the unforeseen; back-off with jitter, 1 s and up. */
 const JOB_OPTIONS: JobsOptions = {

@@ -1,0 +1,39 @@
+/** A corpus that is a function of its seed: one chunk to a document, a few of them poison. */
+export interface ChaosCorpus {
+  record(index: number): { readonly id: string; readonly text: string };
+  isPoison(index: number): boolean;
+  indexOf(documentId: string): number;
+}
+
+const WORDS =
+  'river water stone bridge night winter letter harbour market garden window silver road paper'.split(' ');
+const WORDS_PER_TEXT = 110;
+const POISON_EVERY = 997;
+
+export function chaosCorpus(seed: number): ChaosCorpus {
+  const isPoison = (index: number) => index % POISON_EVERY === seed % POISON_EVERY;
+  return {
+    isPoison,
+    indexOf: (documentId) => Number(documentId.slice(2)),
+    record: (index) => {
+      const random = seededRandom(seed * 1_000_003 + index);
+      const words = Array.from(
+        { length: WORDS_PER_TEXT },
+        () => WORDS[Math.floor(random() * WORDS.length)] ?? '',
+      );
+      const text = `Text ${index}. ${isPoison(index) ? 'POISON ' : ''}${words.join(' ')}.`;
+      return { id: `d-${index}`, text };
+    },
+  };
+}
+
+/** mulberry32, a public-domain generator by Tommy Ettinger: small, and the same on every machine. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,55 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { ChaosCorpus } from './corpus.ts';
+
+const PRODUCER = fileURLToPath(new URL('../../apps/producer/src/main.ts', import.meta.url));
+
+/** An ingest that reads from a pipe for as long as there shall be work. */
+export interface FedIngest {
+  readonly process: ChildProcess;
+  readonly exited: Promise<number | null>;
+  /** Everything it printed. */
+  output(): string;
+  /** Documents that were fed, once {@link finish} has been called. */
+  readonly fed: Promise<number>;
+  /** No more than the least number of documents is needed from now on. */
+  finish(): void;
+}
+
+/** @param atLeast documents that are fed in any case */
+export function startFedIngest(corpus: ChaosCorpus, atLeast: number, env: NodeJS.ProcessEnv): FedIngest {
+  const args = [
+    PRODUCER,
+    'ingest',
+    '-',
+    '--collection',
+    'chaos',
+    '--format',
+    'jsonl',
+    '--workers',
+    '0',
+    '--json',
+  ];
+  const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-20_000)));
+  child.stdin.on('error', () => undefined);
+  let [enough, ended] = [false, false];
+  const exited = once(child, 'close').then(([code]) => {
+    ended = true;
+    return code as number | null;
+  });
+  const feed = async () => {
+    for (let index = 0; ; index += 1) {
+      if (ended || (enough && index >= atLeast)) {
+        child.stdin.end();
+        return index;
+      }
+      if (!child.stdin.write(`${JSON.stringify(corpus.record(index))}\n`))
+        await Promise.race([new Promise((resolve) => child.stdin.once('drain', resolve)), exited]);
+    }
+  };
+  return { process: child, exited, output: () => output, fed: feed(), finish: () => void (enough = true) };
+}

@@ -1,0 +1,43 @@
+/**
+ * Everything that can go wrong, going wrong while an ingest runs; then the store is compared with what it must hold.
+ *
+ *   npm run chaos -- [--form short|full] [--store sqlite|qdrant] [--seed N]
+ *
+ * Without --store, one after the other. Qdrant is the double of the tests, or a real one at QDRANT_TEST_URL.
+ */
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { renderReport } from './report.ts';
+import { runChaos } from './run-chaos.ts';
+
+const { values } = parseArgs({
+  options: {
+    form: { type: 'string', default: 'full' },
+    store: { type: 'string' },
+    seed: { type: 'string', default: String(Date.now() % 100_000) },
+  },
+});
+const options = z
+  .object({
+    form: z.enum(['short', 'full']),
+    store: z.enum(['sqlite', 'qdrant']).optional(),
+    seed: z.coerce.number().int().min(0),
+  })
+  .parse(values);
+
+for (const store of options.store === undefined ? (['sqlite', 'qdrant'] as const) : [options.store]) {
+  const real = store === 'qdrant' && process.env['QDRANT_TEST_URL'] !== undefined;
+  process.stdout.write(`${store}${store === 'qdrant' && !real ? ' (double)' : ''}, seed ${options.seed}\n`);
+  const report = await runChaos({
+    store,
+    form: options.form,
+    seed: options.seed,
+    workers: 4,
+    documents: options.form === 'full' ? 2_000 * 120 : 8_000,
+    msPerText: options.form === 'full' ? 8 : 4,
+    tell: (text) => process.stderr.write(`  ${text}\n`),
+  });
+  process.stdout.write(`${renderReport(report)}\n\n`);
+  const { lost, wrong, countedTwice, deadLettersPlanted, deadLettersFound } = report.verdict;
+  if (lost + wrong + countedTwice > 0 || deadLettersFound !== deadLettersPlanted) process.exitCode = 1;
+}

@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Fault } from './fault.ts';
+import { batchesUnderWay, untilDone, untilProgress, type ChaosSystem } from './system.ts';
+import type { FleetWorker } from './worker-fleet.ts';
+
+/** What happens to worker processes. */
+export const WORKER_FAULTS: readonly Fault[] = [
+  {
+    name: 'worker killed (SIGKILL)',
+    times: { short: 3, full: 100 },
+    inject: async (system) => {
+      const worker = pick(system);
+      const underWay = await batchesUnderWay(system);
+      const startedAtMs = performance.now();
+      worker.process.kill('SIGKILL');
+      await worker.exited;
+      await untilDone(system, underWay);
+      return performance.now() - startedAtMs;
+    },
+  },
+  {
+    name: 'worker stopped for 3 locks (SIGSTOP)',
+    times: { short: 1, full: 20 },
+    inject: async (system) => {
+      const worker = pick(system);
+      const underWay = await batchesUnderWay(system);
+      const startedAtMs = performance.now();
+      worker.process.kill('SIGSTOP');
+      await delay(3 * system.lockDurationMs);
+      worker.process.kill('SIGCONT');
+      worker.busy = true;
+      await untilDone(system, underWay);
+      return performance.now() - startedAtMs - 3 * system.lockDurationMs;
+    },
+  },
+  {
+    name: 'worker thread blocked for 3 locks',
+    times: { short: 0, full: 5 },
+    inject: async (system) => {
+      const worker = pick(system);
+      worker.process.kill('SIGUSR2');
+      await delay(3 * system.lockDurationMs);
+      worker.busy = true;
+      return untilProgress(system);
+    },
+  },
+  {
+    name: 'worker told to stop (SIGTERM)',
+    times: { short: 1, full: 10 },
+    inject: async (system) => {
+      const worker = pick(system);
+      worker.process.kill('SIGTERM');
+      const code = await worker.exited;
+      if (code !== 0) throw new Error(`A worker that was told to stop ended with ${String(code)}, not 0.`);
+      return untilProgress(system);
+    },
+  },
+];
+
+function pick({ fleet, random }: ChaosSystem): FleetWorker {
+  const { working } = fleet;
+  const worker = working[Math.floor(random() * working.length)];
+  if (worker === undefined) throw new Error('No worker works.');
+  worker.busy = false;
+  return worker;
+}
