@@ -30,7 +30,9 @@ export interface TestBench {
   readonly env: Record<string, string>;
   /** Runs `embedline` to its end. */
   run(args: readonly string[], stdin?: string): Promise<CliResult>;
-  start(args: readonly string[], env?: Record<string, string>): RunningCli;
+  start(args: readonly string[], env?: Record<string, string>, cwd?: string): RunningCli;
+  /** Any other program, with the same environment. */
+  startProgram(program: string): RunningCli;
   startWorker(args?: readonly string[], env?: Record<string, string>): RunningCli;
 }
 
@@ -53,13 +55,15 @@ export async function testBench(extra: Record<string, string> = {}): Promise<Tes
     args: readonly string[],
     more: Record<string, string> = {},
     stdin?: string,
-  ) => startProgram(program, args, { ...env, ...more }, directory, stdin);
+    cwd = directory,
+  ) => startProgram(program, args, { ...env, ...more }, cwd, stdin);
   return {
     directory,
     prefix,
     env,
     run: (args, stdin) => start(PRODUCER, args, {}, stdin).result,
-    start: (args, more) => start(PRODUCER, args, more),
+    start: (args, more, cwd) => start(PRODUCER, args, more, undefined, cwd),
+    startProgram: (program) => start(program, []),
     startWorker: (args = ['--concurrency', '1'], more = {}) => start(WORKER, args, more),
   };
 }

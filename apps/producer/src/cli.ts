@@ -5,7 +5,7 @@ import { printError } from './terminal/print-error.ts';
 import { styleFor } from './terminal/style.ts';
 
 /** Commands that have something to do besides printing: a reader of theirs that goes away does not end them. */
-const WORKING_COMMANDS = new Set(['ingest', 'delete', 'serve', 'verify', 'schedule', 'init']);
+const WORKING_COMMANDS = new Set(['ingest', 'delete', 'serve', 'verify', 'schedule', 'init', 'failed']);
 
 /** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted */
 export async function runCli(args: readonly string[], readConfig: () => Config): Promise<number> {

@@ -1,13 +1,14 @@
 import {
   chunkRecordsOf,
   decodeJob,
+  giveUpChunk,
   isEmbedlineError,
   jobBytes,
   messageOf,
   redactSecrets,
   type ChunkRecord,
-  type DeadLetter,
   type EmbedJob,
+  type GivenUpChunk,
   type Patience,
   type Point,
   type RunLedger,
@@ -51,8 +52,8 @@ export async function processBatch(
   signal.throwIfAborted();
   const stored = await upsert(run, embedded.points, signal, options);
   const deadLetters = [
-    ...embedded.poison.map((poison) => deadLetterOf(poison.item, 'embed', poison)),
-    ...stored.poison.map((poison) => deadLetterOf(poison.item.chunk, 'upsert', poison)),
+    ...embedded.poison.map((poison) => giveUp(job, poison.item, 'embed', poison)),
+    ...stored.poison.map((poison) => giveUp(job, poison.item.chunk, 'upsert', poison)),
   ];
   const counted = await options.patience.waitOut(
     () => count(job, embedded.tokens, stored.points, deadLetters, options),
@@ -70,7 +71,7 @@ export async function abandonBatch(
 ): Promise<void> {
   const job = decodeJob(data);
   const deadLetters = chunkRecordsOf(job, '').map((item) =>
-    deadLetterOf(item, 'embed', { item, error, attempts }),
+    giveUp(job, item, 'embed', { item, error, attempts }),
   );
   await count(job, 0, 0, deadLetters, options);
 }
@@ -132,7 +133,7 @@ async function count(
   job: EmbedJob,
   tokensEmbedded: number,
   chunksEmbedded: number,
-  deadLetters: readonly DeadLetter[],
+  deadLetters: readonly GivenUpChunk[],
   { ledger, workerId }: Pick<ProcessorOptions, 'ledger' | 'workerId'>,
 ): Promise<boolean> {
   const result = { chunksEmbedded, tokensEmbedded, bytes: jobBytes(job) };
@@ -140,20 +141,12 @@ async function count(
   return (await ledger.completeBatch({ runId, batchIndex, workerId, result, deadLetters })) === 'counted';
 }
 
-function deadLetterOf(
+function giveUp(
+  { runId }: EmbedJob,
   chunk: ChunkRecord,
-  stage: DeadLetter['stage'],
-  poison: PoisonItem<unknown>,
-): DeadLetter {
-  return {
-    key: chunk.id,
-    stage,
-    code: isEmbedlineError(poison.error) ? poison.error.code : 'EMBEDDING_FAILED',
-    reason: redactSecrets(messageOf(poison.error)).slice(0, 1000),
-    documentId: chunk.documentId,
-    chunkIndex: chunk.chunkIndex,
-    origin: null,
-    excerpt: chunk.text.slice(0, 200).toWellFormed(),
-    attempts: poison.attempts,
-  };
+  stage: GivenUpChunk['stage'],
+  { error, attempts }: PoisonItem<unknown>,
+): GivenUpChunk {
+  const code = isEmbedlineError(error) ? error.code : 'EMBEDDING_FAILED';
+  return giveUpChunk(chunk, { runId, stage, code, reason: redactSecrets(messageOf(error)), attempts });
 }

@@ -48,6 +48,7 @@ export { redactSecrets } from './redact.ts';
 export { connectRedis, redactUrl, type Redis, type RedisRole } from './redis/connection.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, probeRedis } from './redis/probe.ts';
+export { giveUpChunk, type GivenUpChunk } from './run/given-up.ts';
 export { runKeys, type RunKeys } from './run/run-keys.ts';
 export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
 export {

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext } from '../commands/context.ts';
 import { addCollectionCommands } from './collection-commands.ts';
 import { addCorpusCommands } from './corpus-commands.ts';
+import { addFailedCommands } from './failed-commands.ts';
 import { addReadingCommands } from './reading-commands.ts';
 import { addServingCommands } from './serving-commands.ts';
 
@@ -20,6 +21,7 @@ export function buildProgram(run: Run): Command {
     );
   addCorpusCommands(program, run);
   addReadingCommands(program, run);
+  addFailedCommands(program, run);
   addCollectionCommands(program, run);
   addServingCommands(program, run);
   return program;

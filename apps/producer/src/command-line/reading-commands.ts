@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { listFailed, type FailedFlags } from '../commands/failed.ts';
 import { searchCommand, type SearchFlags } from '../commands/search.ts';
 import { statusCommand, type StatusFlags } from '../commands/status.ts';
 import { wholeNumber } from './options.ts';
@@ -33,15 +32,6 @@ export function addReadingCommands(program: Command, run: Run): void {
     .action((id: string | undefined, flags: StatusFlags) =>
       run((context) => statusCommand(id, flags, context)),
     );
-  program
-    .command('failed')
-    .description('dead letters: records and chunks that were given up on')
-    .command('list')
-    .description('by cause')
-    .option('--run <id>', 'of this run; default: the newest that has any')
-    .option('--json', 'one JSON object per dead letter')
-    .addHelpText('after', `\nExample:\n  embedline failed list`)
-    .action((flags: FailedFlags) => run((context) => listFailed(flags, context)));
 }
 
 function collect(value: string, values: readonly string[]): string[] {

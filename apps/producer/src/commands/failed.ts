@@ -1,12 +1,37 @@
-import { EmbedlineError, Releasers, type DeadLetter, type RunLedger } from '@embedline/core';
+import { availableParallelism } from 'node:os';
+import {
+  EmbedlineError,
+  Releasers,
+  type DeadLetter,
+  type RunLedger,
+  type RunProgress,
+} from '@embedline/core';
+import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
+import { retryFailed } from '../ingest/retry-failed.ts';
+import { renderDeadLetters } from '../terminal/dead-letters.ts';
 import { formatCount } from '../terminal/format.ts';
-import { safeText, truncate } from '../terminal/safe-text.ts';
-import type { Style } from '../terminal/style.ts';
-import { EXIT, openRunServices, printJson, printLine, type CommandContext } from './context.ts';
+import { renderSummary, summaryJson } from '../terminal/summary.ts';
+import {
+  EXIT,
+  notice,
+  openRunServices,
+  openStore,
+  printJson,
+  printLine,
+  type CommandContext,
+  type RunServices,
+} from './context.ts';
+import { reportProgress } from './report-progress.ts';
 
 export interface FailedFlags {
   readonly run?: string;
+  /** The code of a cause, e.g. EMBEDDING_FAILED. */
+  readonly cause?: string;
   readonly json?: true;
+}
+
+export interface RetryFlags extends FailedFlags {
+  readonly workers?: number;
 }
 
 /** `embedline failed list`: what was given up on, grouped by cause. @returns the exit code */
@@ -14,22 +39,70 @@ export async function listFailed(flags: FailedFlags, context: CommandContext): P
   await using releasers = new Releasers();
   const { ledger } = await openRunServices(context, releasers);
   const run = await chooseRun(ledger, flags.run);
-  const letters = await ledger.deadLetters(run.runId);
-  if (flags.json === true)
-    for (const letter of letters) printJson(context.stdout, { run: run.runId, ...letter });
-  else printLine(context.stdout, render(run.runId, run.count, letters, context.style));
+  const { runId } = run.spec;
+  const letters = await lettersOf(run, flags, ledger);
+  if (flags.json === true) for (const letter of letters) printJson(context.stdout, { run: runId, ...letter });
+  else {
+    const count = flags.cause === undefined ? run.deadLetters : letters.length;
+    printLine(context.stdout, renderDeadLetters(runId, count, letters, context.style));
+  }
   return EXIT.done;
 }
 
-async function chooseRun(
-  ledger: RunLedger,
-  runId: string | undefined,
-): Promise<{ runId: string; count: number }> {
+/** `embedline failed retry`: tries the chunks again that were given up on. @returns the exit code */
+export async function retryFailedCommand(flags: RetryFlags, context: CommandContext): Promise<number> {
+  await using releasers = new Releasers();
+  const services = await openRunServices(context, releasers);
+  const { ledger } = services;
+  const failed = await chooseRun(ledger, flags.run);
+  const letters = await lettersOf(failed, flags, ledger);
+  const all = await ledger.retryJobs(failed.spec.runId);
+  const jobs = new Map([...all].filter(([key]) => letters.some((letter) => letter.key === key)));
+  const left = flags.cause === undefined ? failed.deadLetters - jobs.size : letters.length - jobs.size;
+  if (left > 0) notice(context, describeLeft(left, failed.spec.runId));
+  if (jobs.size === 0) return finish(null, left, { flags, context });
+  const store = await openStore(context, releasers);
+  const json = flags.json === true;
+  const progress = reportProgress({ context, services, json });
+  releasers.add(() => progress.close());
+  const run = await retryFailed({
+    ...services,
+    failed: failed.spec,
+    jobs,
+    store,
+    prefix: context.config.prefix,
+    startWorkers: () => workersFor(flags, services, context),
+    onStart: (spec) => progress.start(spec),
+    signal: context.signal,
+  });
+  progress.close();
+  return finish(run, left, { flags, context });
+}
+
+/** `embedline failed drop`: forgets dead letters, and the texts kept for trying again. @returns the exit code */
+export async function dropFailed(flags: FailedFlags, context: CommandContext): Promise<number> {
+  await using releasers = new Releasers();
+  const { ledger } = await openRunServices(context, releasers);
+  const run = await chooseRun(ledger, flags.run);
+  const { runId } = run.spec;
+  const letters = await lettersOf(run, flags, ledger);
+  const keys = flags.cause === undefined ? 'all' : letters.map(({ key }) => key);
+  const dropped = await ledger.dropDeadLetters(runId, keys);
+  if (flags.json === true) printJson(context.stdout, { type: 'dropped', run: runId, deadLetters: dropped });
+  else
+    printLine(
+      context.stdout,
+      `Forgot ${formatCount(dropped)} dead letters of run ${runId}. An ingest of their documents tries them again.`,
+    );
+  return EXIT.done;
+}
+
+async function chooseRun(ledger: RunLedger, runId: string | undefined): Promise<RunProgress> {
   const runs = runId === undefined ? await ledger.list() : [await ledger.progress(runId)];
   const run =
     runs.find((candidate) => candidate !== null && (runId !== undefined || candidate.deadLetters > 0)) ??
     runs[0];
-  if (run !== null && run !== undefined) return { runId: run.spec.runId, count: run.deadLetters };
+  if (run !== null && run !== undefined) return run;
   throw new EmbedlineError(
     'RUN_NOT_FOUND',
     runId === undefined
@@ -38,37 +111,50 @@ async function chooseRun(
   );
 }
 
-const EXAMPLES_PER_CAUSE = 5;
-
-function render(runId: string, count: number, letters: readonly DeadLetter[], style: Style): string {
-  if (letters.length === 0) return `Run ${runId} has no dead letters.`;
-  const groups = Map.groupBy(letters, (letter) => `${letter.code}  ${causeOf(letter.reason)}`);
-  const lines = [`${formatCount(count)} dead letters of run ${runId}`];
-  for (const [cause, group] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
-    lines.push('', `${style.bold(formatCount(group.length))}  ${safeText(cause)}`);
-    for (const letter of group.slice(0, EXAMPLES_PER_CAUSE)) lines.push(`   ${describe(letter)}`);
-    if (group.length > EXAMPLES_PER_CAUSE)
-      lines.push(
-        style.dim(`   and ${formatCount(group.length - EXAMPLES_PER_CAUSE)} more (--json lists all)`),
-      );
-  }
-  return lines.join('\n');
+async function lettersOf(
+  { spec: { runId } }: RunProgress,
+  { cause }: FailedFlags,
+  ledger: RunLedger,
+): Promise<DeadLetter[]> {
+  const letters = await ledger.deadLetters(runId);
+  if (cause === undefined) return letters;
+  const chosen = letters.filter(({ code }) => code === cause);
+  if (chosen.length > 0) return chosen;
+  const codes = [...new Set(letters.map(({ code }) => code))].sort();
+  throw new EmbedlineError(
+    'USAGE',
+    `Run ${runId} has no dead letters of cause ${JSON.stringify(cause)}; it has ${codes.join(', ') || 'none'}.`,
+  );
 }
 
-/** The reason without what differs from letter to letter: numbers and quoted names. */
-function causeOf(reason: string): string {
-  return reason
-    .replace(/"(?:[^"\\]|\\.)*"/g, '"…"')
-    .replace(/\d[\d,.]*/g, 'N')
-    .slice(0, 160);
+function workersFor(
+  { workers: wanted }: RetryFlags,
+  { lease }: RunServices,
+  context: CommandContext,
+): LocalWorkers | null {
+  const { config } = context;
+  const count = wanted ?? (config.redisUrl === null ? availableParallelism() : 0);
+  if (count === 0) return null;
+  const { modelsDirectory } = config;
+  const workers = startLocalWorkers({ count, config, redisUrl: lease.url, modelsDirectory });
+  context.onSecondSignal(() => workers.kill());
+  return workers;
 }
 
-function describe(letter: DeadLetter): string {
-  const place =
-    letter.origin === null
-      ? ''
-      : `${letter.origin.file}${letter.origin.line === undefined ? '' : `:${letter.origin.line}`}`;
-  const chunk = letter.chunkIndex === null ? '' : ` chunk ${letter.chunkIndex}`;
-  const document = letter.documentId === null ? '' : `document ${letter.documentId}${chunk}`;
-  return safeText([place, document, truncate(letter.reason, 120)].filter((part) => part !== '').join('  '));
+function describeLeft(count: number, runId: string): string {
+  return (
+    `${formatCount(count)} dead letters of run ${runId} cannot be tried again from the queue: records that could not be read, ` +
+    `texts older than a week, or more than are kept. Mend their source and ingest again.`
+  );
+}
+
+function finish(
+  run: RunProgress | null,
+  left: number,
+  { flags, context }: { readonly flags: RetryFlags; readonly context: CommandContext },
+): number {
+  if (run !== null && flags.json === true) printJson(context.stdout, summaryJson(run));
+  else if (run !== null) printLine(context.stdout, renderSummary(run, context.style));
+  else if (left === 0) printLine(context.stderr, 'There is nothing to try again.');
+  return left + (run?.deadLetters ?? 0) > 0 ? EXIT.deadLetters : EXIT.done;
 }

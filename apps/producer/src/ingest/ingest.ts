@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
   EmbedlineError,
@@ -21,6 +20,7 @@ import type { LocalWorkers } from './local-workers.ts';
 import type { RunTarget } from './open-target.ts';
 import { produce } from './produce.ts';
 import { recordCounts } from './record-counts.ts';
+import { newRunId } from './run-id.ts';
 import { RepeatedTexts } from './repeated-texts.ts';
 import { newRunCounts, type RunCounts } from './run-counts.ts';
 import { createSeenDocuments } from './seen-documents.ts';
@@ -92,7 +92,7 @@ async function run(context: RunContext): Promise<IngestOutcome> {
     await ledger.seal(runId, counts);
     const done = await waitForBatches({ runId, ledger, queue, signal });
     counts.chunksReused += await repeated.settle();
-    const repeatedGivenUp = repeated.giveUp();
+    const repeatedGivenUp = repeated.giveUp(runId);
     await ledger.addDeadLetters(runId, repeatedGivenUp);
     const givenUp = done.producer.chunksEnqueued - done.workers.chunksEmbedded + repeatedGivenUp.length;
     const notices = await finish({ ...context, signal, seen, givenUp });
@@ -167,10 +167,4 @@ async function finalProgress(ledger: RunLedger, runId: string): Promise<RunProgr
     'RUN_LOST',
     `Redis has lost run ${runId} in its last moment. Ingest again: that costs only the difference.`,
   );
-}
-
-/** Sorts by time, and is unique. */
-function newRunId(): string {
-  const time = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15);
-  return `${time}-${randomBytes(3).toString('hex')}`;
 }

@@ -1,4 +1,4 @@
-import type { ChunkRecord, DeadLetter, GenerationPoints } from '@embedline/core';
+import { giveUpChunk, type ChunkRecord, type GenerationPoints, type GivenUpChunk } from '@embedline/core';
 import { vectorsByTextHash } from './vectors-by-text-hash.ts';
 
 export interface RepeatedTextsOptions {
@@ -56,17 +56,12 @@ export class RepeatedTexts {
   }
 
   /** After all batches are done: what still waits shares the fate of its first occurrence. */
-  giveUp(): DeadLetter[] {
-    return this.#waiting.splice(0).map(({ id, documentId, chunkIndex, text }) => ({
-      key: id,
-      stage: 'embed',
-      code: 'EMBEDDING_FAILED',
-      reason: 'an equal text could not be embedded in this run: see its dead letter',
-      documentId,
-      chunkIndex,
-      origin: null,
-      excerpt: text.slice(0, 200).toWellFormed(),
-      attempts: 0,
-    }));
+  giveUp(runId: string): GivenUpChunk[] {
+    const reason = 'an equal text could not be embedded in this run: see its dead letter';
+    return this.#waiting
+      .splice(0)
+      .map((chunk) =>
+        giveUpChunk(chunk, { runId, stage: 'embed', code: 'EMBEDDING_FAILED', reason, attempts: 0 }),
+      );
   }
 }

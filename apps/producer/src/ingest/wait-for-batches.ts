@@ -3,6 +3,7 @@ import {
   chunkRecordsOf,
   decodeJob,
   EmbedlineError,
+  giveUpChunk,
   isComplete,
   jobBytes,
   type BatchQueue,
@@ -74,23 +75,17 @@ function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; 
     stage: 'embed' as const,
     code: 'EMBEDDING_FAILED',
     reason: failed.reason.slice(0, 1000),
-    origin: null,
     attempts: failed.attempts,
   };
   try {
     const job = decodeJob(failed.data);
-    const letters = chunkRecordsOf(job, '').map(({ id, documentId, chunkIndex, text }) => ({
-      ...common,
-      key: id,
-      documentId,
-      chunkIndex,
-      excerpt: text.slice(0, 200).toWellFormed(),
-    }));
+    const letters = chunkRecordsOf(job, '').map((chunk) => giveUpChunk(chunk, { ...common, runId }));
     return { letters, bytes: jobBytes(job) };
   } catch {
     // The job itself is unreadable: the batch as a whole is what can be named.
     const key = `batch:${runId}:${failed.batchIndex}`;
-    return { letters: [{ ...common, key, documentId: null, chunkIndex: null, excerpt: null }], bytes: 0 };
+    const nothing = { documentId: null, chunkIndex: null, origin: null, excerpt: null };
+    return { letters: [{ ...common, ...nothing, key }], bytes: 0 };
   }
 }
 

@@ -14,6 +14,8 @@ export interface RunKeys {
   done(runId: string): string;
   /** Hash: dead letter by key, JSON. */
   deadLetters(runId: string): string;
+  /** Hash: the job that would try a dead letter's chunk again, by the letter's key, JSON. Kept for a week. */
+  retryJobs(runId: string): string;
   /** Hash: `<workerId>:batches` and `<workerId>:chunks`. */
   byWorker(runId: string): string;
   /** Hash: chunks embedded per ten seconds. */
@@ -43,6 +45,7 @@ export function runKeys(prefix: string): RunKeys {
     run: (runId) => run(runId),
     done: (runId) => run(runId, ':done'),
     deadLetters: (runId) => run(runId, ':dead'),
+    retryJobs: (runId) => run(runId, ':retry'),
     byWorker: (runId) => run(runId, ':workers'),
     rate: (runId) => run(runId, ':rate'),
     lock: (scope) => `${prefix}:lock:${scope}`,

@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError } from '../errors.ts';
 import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
+import { decodeJob, type EmbedJob } from '../job.ts';
+import { encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
 import { decodeRun, parseSpec } from './run-record.ts';
@@ -10,6 +12,7 @@ import {
   ADD_DEAD_LETTERS,
   COMPLETE_BATCH,
   CREATE_RUN,
+  DROP_DEAD_LETTERS,
   END_RUN,
   READ_RUN,
   runScript,
@@ -30,7 +33,7 @@ export interface CompletedBatch {
   readonly batchIndex: number;
   readonly workerId: string;
   readonly result: BatchResult;
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: readonly (DeadLetter | GivenUpChunk)[];
 }
 
 /** Details are kept of so many dead letters of a run; the count goes on beyond. */
@@ -140,7 +143,7 @@ export class RunLedger {
    * Dead letters of the producer, the only one to call this for a run, one call at a time. One that is kept in detail
    * and comes again is not counted again. @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
    */
-  async addDeadLetters(runId: string, letters: readonly DeadLetter[]): Promise<void> {
+  async addDeadLetters(runId: string, letters: readonly (DeadLetter | GivenUpChunk)[]): Promise<void> {
     for (let start = 0; start < letters.length; start += LETTERS_PER_CALL) {
       const slice = letters.slice(start, start + LETTERS_PER_CALL);
       const args = [randomUUID(), MAX_DEAD_LETTERS_KEPT, ...encodeLetters(slice)];
@@ -152,6 +155,23 @@ export class RunLedger {
   async deadLetters(runId: string): Promise<DeadLetter[]> {
     const values = await this.#read(runId, () => this.#redis.hvals(this.#keys.deadLetters(runId)));
     return values.map((value) => JSON.parse(value) as DeadLetter);
+  }
+
+  /** The jobs that would try dead letters again, by the letters' keys; kept for a week. */
+  async retryJobs(runId: string): Promise<Map<string, EmbedJob>> {
+    const jobs = await this.#read(runId, () => this.#redis.hgetall(this.#keys.retryJobs(runId)));
+    return new Map(Object.entries(jobs).map(([key, text]) => [key, decodeJob(JSON.parse(text))]));
+  }
+
+  /** Forgets these dead letters of a run, or all. @returns how many @throws RUN_LOST */
+  async dropDeadLetters(runId: string, keys: readonly string[] | 'all'): Promise<number> {
+    if (keys === 'all') return Number(await this.#run(DROP_DEAD_LETTERS, runId, []));
+    let dropped = 0;
+    for (let start = 0; start < keys.length; start += LETTERS_PER_CALL)
+      dropped += Number(
+        await this.#run(DROP_DEAD_LETTERS, runId, keys.slice(start, start + LETTERS_PER_CALL)),
+      );
+    return dropped;
   }
 
   /** Ends a run; the first end wins. @throws RUN_LOST */
@@ -181,6 +201,7 @@ export class RunLedger {
       keys.deadLetters(runId),
       keys.byWorker(runId),
       keys.rate(runId),
+      keys.retryJobs(runId),
     ];
   }
 
@@ -232,8 +253,4 @@ function superseded(runId: string): EmbedlineError {
     'RUN_SUPERSEDED',
     `Run ${runId} was ended by another process, which took it for dead. Ingest again: that costs only the difference.`,
   );
-}
-
-function encodeLetters(letters: readonly DeadLetter[]): string[] {
-  return letters.flatMap((letter) => [letter.key, JSON.stringify(letter)]);
 }

@@ -27,21 +27,26 @@ export async function runScript(
 
 /**
  * What the scripts of a run share. KEYS are those of {@link RunLedger}: run hash, done bitmap, dead letters hash,
- * per-worker hash, rate hash. ARGV[1] is the seconds after which an untouched run is forgotten: whatever a script
+ * per-worker hash, rate hash, retry jobs hash. ARGV[1] is the seconds after which an untouched run is forgotten: whatever a script
  * writes, and whenever (a batch may end after its run), no key of a run stays behind without an end.
  */
+const RETRY_SECONDS = 7 * 24 * 3600;
 const ASSERT_THERE = `if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end`;
 const ASSERT_RUNNING = `${ASSERT_THERE}
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end`;
 const KEEP = `for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end`;
 const ADD_LETTERS = `
 local function addLetters(first, most)
-  for i = first, #ARGV, 2 do
+  for i = first, #ARGV, 3 do
     if redis.call('HEXISTS', KEYS[3], ARGV[i]) == 0 then
       redis.call('HINCRBY', KEYS[1], 'deadLetters', 1)
-      if redis.call('HLEN', KEYS[3]) < most then redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+      if redis.call('HLEN', KEYS[3]) < most then
+        redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+        if ARGV[i + 2] ~= '' then redis.call('HSET', KEYS[6], ARGV[i], ARGV[i + 2]) end
+      end
     end
   end
+  redis.call('EXPIRE', KEYS[6], ${RETRY_SECONDS})
 end`;
 
 /**
@@ -53,8 +58,8 @@ end`;
  */
 export const CREATE_RUN = script(`
 redis.call('HSET', KEYS[1], 'spec', ARGV[3], 'state', 'running', 'stage', 'reading')
-redis.call('ZADD', KEYS[6], ARGV[4], ARGV[2])
-redis.call('ZREMRANGEBYRANK', KEYS[6], 0, -ARGV[5] - 1)
+redis.call('ZADD', KEYS[7], ARGV[4], ARGV[2])
+redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -ARGV[5] - 1)
 ${KEEP}
 return 1`);
 
@@ -63,8 +68,8 @@ return 1`);
  * too: its work is done.
  *
  * KEYS  those of the run
- * ARGV  seconds to keep, batch index, worker id, chunks, tokens, bytes, most dead letters kept, then (key, JSON) per
- *       dead letter
+ * ARGV  seconds to keep, batch index, worker id, chunks, tokens, bytes, most dead letters kept, then (key, JSON,
+ *       retry job or '') per dead letter
  * Returns 1 counted, 0 counted before, -1 the run is not there, -2 the run is sealed and has no such batch
  */
 export const COMPLETE_BATCH = script(`
@@ -90,7 +95,8 @@ return 1`);
  * does, when a connection breaks before the answer) counts once, also beyond those that are kept.
  *
  * KEYS  those of the run
- * ARGV  seconds to keep, id of this slice, most dead letters kept, then (key, JSON) per dead letter
+ * ARGV  seconds to keep, id of this slice, most dead letters kept, then (key, JSON, retry job or '') per
+ *       dead letter
  * Returns 1, 0 the run has ended, -1 the run is not there
  */
 export const ADD_DEAD_LETTERS = script(`
@@ -101,6 +107,29 @@ redis.call('HSET', KEYS[1], 'lastLetters', ARGV[2])
 addLetters(4, tonumber(ARGV[3]))
 ${KEEP}
 return 1`);
+
+/**
+ * Forgets dead letters of a run, ended or not.
+ *
+ * KEYS  those of the run
+ * ARGV  seconds to keep, key, ...; without a key all of them, also those that are only counted
+ * Returns how many were counted less, -1 the run is not there
+ */
+export const DROP_DEAD_LETTERS = script(`
+${ASSERT_THERE}
+local before = tonumber(redis.call('HGET', KEYS[1], 'deadLetters') or '0')
+if #ARGV == 1 then
+  redis.call('DEL', KEYS[3], KEYS[6])
+  redis.call('HSET', KEYS[1], 'deadLetters', 0)
+  return before
+end
+local dropped = 0
+for i = 2, #ARGV do
+  dropped = dropped + redis.call('HDEL', KEYS[3], ARGV[i])
+  redis.call('HDEL', KEYS[6], ARGV[i])
+end
+redis.call('HINCRBY', KEYS[1], 'deadLetters', -dropped)
+return dropped`);
 
 /**
  * Writes fields of a run that exists and has not ended; never brings a lost run back as a fragment.

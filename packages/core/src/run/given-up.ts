@@ -1,0 +1,41 @@
+import type { ChunkRecord, DeadLetter } from '../document.ts';
+import { encodeJob, type EmbedJob } from '../job.ts';
+
+/** A dead letter of a chunk, with the job that would try it again. */
+export interface GivenUpChunk extends DeadLetter {
+  readonly job: EmbedJob;
+}
+
+export type GivingUp = Pick<DeadLetter, 'stage' | 'code' | 'reason' | 'attempts'> & {
+  readonly runId: string;
+};
+
+const MAX_REASON_CHARACTERS = 1000;
+const MAX_EXCERPT_CHARACTERS = 200;
+
+/** The dead letter of a chunk; the letter itself holds no more than an excerpt of the text. */
+export function giveUpChunk(
+  chunk: ChunkRecord,
+  { runId, stage, code, reason, attempts }: GivingUp,
+): GivenUpChunk {
+  return {
+    key: chunk.id,
+    stage,
+    code,
+    reason: reason.slice(0, MAX_REASON_CHARACTERS),
+    documentId: chunk.documentId,
+    chunkIndex: chunk.chunkIndex,
+    origin: null,
+    excerpt: chunk.text.slice(0, MAX_EXCERPT_CHARACTERS).toWellFormed(),
+    attempts,
+    job: encodeJob(runId, 0, [chunk]),
+  };
+}
+
+/** Key, letter and job ('' when there is none) of each, as the scripts take them. */
+export function encodeLetters(letters: readonly (DeadLetter | GivenUpChunk)[]): string[] {
+  return letters.flatMap((given) => {
+    const { job, ...letter } = { job: null, ...given };
+    return [letter.key, JSON.stringify(letter), job === null ? '' : JSON.stringify(job)];
+  });
+}
