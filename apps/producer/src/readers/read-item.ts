@@ -64,7 +64,8 @@ export function reject(origin: Origin, { reason, documentId = null, excerpt = nu
       key: `read:${place}`,
       stage: 'read',
       code: 'RECORD_INVALID',
-      reason,
+      // A parser's message may quote half a character.
+      reason: reason.toWellFormed(),
       documentId,
       chunkIndex: null,
       origin,
