@@ -57,7 +57,10 @@ async function* filesOf(source: string, options: FindOptions): AsyncGenerator<So
     else throw cannotRead(source, found);
   } else if (found.isDirectory()) yield* walk(path, await realpath(path), '', options);
   else if (!found.isFile()) yield { path, id: basename(path), refused: NOT_REGULAR };
-  else yield single(path, await realpath(path), options, source);
+  else {
+    const isLink = (await lstat(path)).isSymbolicLink();
+    yield single(path, isLink ? await realpath(path) : path, options, source);
+  }
 }
 
 async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
