@@ -114,7 +114,7 @@ function isBlank({ bytes }: Line): boolean {
   );
 }
 
-test('every line of JSONL that is not blank is a document or a reject that names it, 3,000 cases', async () => {
+test('every line of JSONL that is not blank is a document or a reject that names it, 2,500 cases', async () => {
   const property = fc.asyncProperty(
     fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n')), { maxLength: 10 }),
     blockSize,
@@ -157,5 +157,5 @@ test('every line of JSONL that is not blank is a document or a reject that names
       }
     },
   );
-  await fc.assert(property, seeded(3000));
+  await fc.assert(property, seeded(2500));
 });

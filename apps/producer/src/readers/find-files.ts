@@ -130,7 +130,9 @@ async function check(
   const target = await realpath(path).catch(() => null);
   if (target === null) return { path, id, refused: 'it is a link to nothing' };
   if (!target.startsWith(below(realRoot))) return { path, id, refused: LEADS_OUT };
-  return (await stat(target)).isFile() ? { path: target, id, format } : null;
+  const leadsTo = await stat(target).catch(() => null);
+  if (leadsTo?.isDirectory()) return null;
+  return leadsTo?.isFile() ? { path: target, id, format } : { path, id, refused: NOT_REGULAR };
 }
 
 /** A file that was named itself may be a link: who named it meant where it leads. */

@@ -64,7 +64,7 @@ function titleOf(fields: Fields, { titleField, limits }: RecordOptions): string 
   const bytes = Buffer.byteLength(title);
   if (bytes > limits.maxMetadataBytes)
     throw new RangeError(
-      `the title is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed`,
+      `the title is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed (--max-metadata-bytes)`,
     );
   return title.toWellFormed();
 }
@@ -79,7 +79,7 @@ export function metadataOf(fields: Fields, { metadataFields, limits }: RecordOpt
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   if (bytes > limits.maxMetadataBytes) {
     throw new RangeError(
-      `the metadata is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed`,
+      `the metadata is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed (--max-metadata-bytes)`,
     );
   }
   return metadata;
@@ -93,7 +93,7 @@ export function textProblem(text: unknown, { textField, limits }: RecordOptions)
   if (text.trim() === '') return 'the text is empty';
   if (!text.isWellFormed()) return 'the text holds half of a surrogate pair';
   if (Buffer.byteLength(text) > limits.maxDocumentBytes)
-    return `the text is longer than ${limits.maxDocumentBytes} bytes`;
+    return `the text is longer than ${limits.maxDocumentBytes} bytes (--max-document-bytes)`;
   return null;
 }
 
