@@ -2,10 +2,10 @@ import { messageOf, type Origin } from '@embedline/core';
 import { decodeUtf8 } from './decode-text.ts';
 import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
 import { documentOf, namesInUse } from './record.ts';
-import { fieldsOf, splitRows } from './split-rows.ts';
+import { fieldsOf, splitRows, type Delimiter } from './split-rows.ts';
 
 interface CsvOptions extends RecordOptions {
-  readonly delimiter: number;
+  readonly delimiter: Delimiter;
 }
 
 /**
@@ -21,7 +21,7 @@ export async function* readCsv(
   delimiter: ',' | '\t',
   options: RecordOptions,
 ): AsyncGenerator<ReadItem> {
-  const csv: CsvOptions = { ...options, delimiter: delimiter.charCodeAt(0) };
+  const csv: CsvOptions = { ...options, delimiter: delimiter === ',' ? 0x2c : 0x09 };
   const { maxLineBytes } = options.limits;
   let header: string[] | null = null;
   for await (const row of splitRows(blocks, csv.delimiter, maxLineBytes)) {

@@ -3,7 +3,10 @@ export type Row =
   | { readonly type: 'row'; readonly line: number; readonly bytes: Buffer }
   | { readonly type: 'too-long'; readonly line: number; readonly length: number };
 
-const [LF, CR, QUOTE] = [0x0a, 0x0d, 0x22];
+/** The byte of a comma or of a tab. */
+export type Delimiter = 0x2c | 0x09;
+
+const [LF, CR, QUOTE, COMMA] = [0x0a, 0x0d, 0x22, 0x2c];
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
@@ -18,7 +21,7 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
  */
 export async function* splitRows(
   blocks: AsyncIterable<Buffer>,
-  delimiter: number,
+  delimiter: Delimiter,
   maxRowBytes: number,
 ): AsyncGenerator<Row> {
   const quotes = new QuoteScanner(delimiter);
@@ -43,12 +46,11 @@ export async function* splitRows(
   };
   for await (const block of withoutByteOrderMark(blocks)) {
     let start = 0;
-    for (let position = 0; position < block.length; position += 1) {
-      if (!quotes.endsRow(block[position] ?? 0)) continue;
-      add(block.subarray(start, position));
+    for (let end = quotes.rowEnd(block, 0); end !== -1; end = quotes.rowEnd(block, start)) {
+      add(block.subarray(start, end));
       const row = take();
       if (row !== null) yield row;
-      start = position + 1;
+      start = end + 1;
     }
     if (start < block.length) add(block.subarray(start));
   }
@@ -59,21 +61,36 @@ export async function* splitRows(
 
 /** Knows after every byte whether it is within quotes. */
 class QuoteScanner {
-  readonly #delimiter: number;
+  readonly #delimiter: Delimiter;
   #state: 'field' | 'plain' | 'quoted' | 'behind' = 'field';
-  #afterCr = false;
+  /** Of the block before. */
+  #lastByte = 0;
   /** Of the byte that comes next, if that is not the second half of a \r\n. */
   line = 1;
 
-  constructor(delimiter: number) {
+  constructor(delimiter: Delimiter) {
     this.#delimiter = delimiter;
   }
 
-  /** Takes one byte. The \n of a \r\n ends a row too, a blank one. @throws RangeError */
-  endsRow(byte: number): boolean {
+  /**
+   * Where in the block a row ends, or -1 when the block ends first. The \n of a \r\n ends a row too, a blank one.
+   * @throws RangeError
+   */
+  rowEnd(block: Buffer, from: number): number {
+    for (let position = from; position < block.length; position += 1) {
+      const byte = block[position] ?? 0;
+      // Most bytes: within a field, and beyond every byte that means something.
+      if (byte > COMMA && (this.#state === 'plain' || this.#state === 'quoted')) continue;
+      const before = position === 0 ? this.#lastByte : block[position - 1];
+      if (this.#take(byte, before === CR)) return position;
+    }
+    this.#lastByte = block.at(-1) ?? this.#lastByte;
+    return -1;
+  }
+
+  #take(byte: number, afterCr: boolean): boolean {
     const newline = byte === LF || byte === CR;
-    if (newline && !(byte === LF && this.#afterCr)) this.line += 1;
-    this.#afterCr = byte === CR;
+    if (newline && !(byte === LF && afterCr)) this.line += 1;
     if (this.#state === 'quoted') {
       if (byte === QUOTE) this.#state = 'behind';
       return false;
@@ -104,7 +121,7 @@ class QuoteScanner {
 }
 
 /** The fields of a row that {@link splitRows} found. */
-export function* fieldsOf(row: Buffer, delimiter: number): Generator<Buffer> {
+export function* fieldsOf(row: Buffer, delimiter: Delimiter): Generator<Buffer> {
   for (let start = 0; start <= row.length;) {
     const end = row[start] === QUOTE ? closingQuote(row, start + 1) : start;
     const next = row.indexOf(delimiter, end);
