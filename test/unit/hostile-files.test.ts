@@ -110,6 +110,18 @@ describe('what is not a regular file is not opened', () => {
   });
 });
 
+// The superuser may read everything.
+test.skipIf(process.getuid?.() === 0).each([['in'], ['in/**/*.txt']])(
+  'a directory that may not be read makes the reading incomplete: %s',
+  async (source) => {
+    const cwd = await directoryWith({ 'good.txt': 'Good.' });
+    await mkdir(join(cwd, 'in', 'locked'), { mode: 0o000 });
+    const { ids, reasons, problems } = await readAll(cwd, { sources: [source] });
+    expect([ids, problems]).toEqual([['good.txt'], 1]);
+    expect(reasons).toEqual([expect.stringMatching(/^in\/locked: the directory cannot be read/)]);
+  },
+);
+
 describe('links', () => {
   test('a directory that leads out is not walked, and a glob does not reach through it', async () => {
     const cwd = await directoryWith({ 'good.txt': 'Good.' });

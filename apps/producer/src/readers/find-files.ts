@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { accessSync, constants, type Dirent } from 'node:fs';
 import { glob, lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { EmbedlineError } from '@embedline/core';
@@ -30,6 +31,7 @@ export interface FindOptions {
 
 const NOT_REGULAR = 'it is not a regular file';
 const NOT_UTF8 = 'its name is not UTF-8: rename it, an id is made from it';
+const UNREADABLE = 'the directory cannot be read';
 const LEADS_OUT = 'it is a link that leads out of its source';
 /** What makes a source a glob and not a path. */
 const SPECIAL = /[*?[\]{}()]|[!+@]\(/;
@@ -64,9 +66,9 @@ async function* filesOf(source: string, options: FindOptions): AsyncGenerator<So
 }
 
 async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  const paths: string[] = [];
-  for await (const path of glob(pattern, { cwd: options.cwd })) paths.push(resolve(options.cwd, path));
+  const { paths, unreadable } = await matches(pattern, options.cwd);
   const root = resolve(options.cwd, fixedPrefix(pattern));
+  for (const path of unreadable) yield { path, id: toId(relative(root, path)), refused: UNREADABLE };
   if (paths.length === 0) return;
   const realRoot = await realpath(root);
   for (const path of paths.sort()) {
@@ -76,6 +78,27 @@ async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<S
     const out = real !== null && real !== realRoot && !real.startsWith(below(realRoot));
     const file = await check(path, id, realRoot, options);
     if (file !== null) yield out ? { path, id, refused: LEADS_OUT } : file;
+  }
+}
+
+/** A glob passes over directories that it may not read; what was in them would be held to have vanished. */
+async function matches(pattern: string, cwd: string): Promise<{ paths: string[]; unreadable: Set<string> }> {
+  const unreadable = new Set<string>();
+  const exclude = (entry: Dirent) => {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isDirectory() && !isReadable(path)) unreadable.add(path);
+    return false;
+  };
+  const entries = await Array.fromAsync(glob(pattern, { cwd, withFileTypes: true, exclude }));
+  return { paths: entries.map(({ parentPath, name }) => join(parentPath, name)), unreadable };
+}
+
+function isReadable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
