@@ -70,7 +70,6 @@ test.each([
   ['cron-parser', /schedule\/cron\.ts$/],
   ['pino', /logger\.ts$/],
   ['commander', /apps\/producer\/src\/command-line\/|apps\/worker\/src\/main\.ts$/],
-  ['csv-parse', /readers\/csv-reader\.ts$/],
 ])('%s stays where it belongs', (name, allowed) => {
   expect(offenders(importers(name), allowed)).toEqual([]);
   expect(sources.some(importers(name))).toBe(true);

@@ -1,5 +1,6 @@
 export { Batcher, DEFAULT_BATCH_LIMITS, type BatchLimits } from './batcher.ts';
 export type { TextFormat } from './chunking/atoms.ts';
+export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { environmentVariables, loadConfig, type Config } from './config.ts';

@@ -30,12 +30,14 @@ const embedJobSchema = z.strictObject({
   runId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   /** Position of the batch within its run: the bit that says "done". */
   batchIndex: count.max(2 ** 31 - 1),
-  documents: z.array(
-    z.strictObject({
-      id: z.string().min(1),
-      metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])),
-    }),
-  ),
+  documents: z
+    .array(
+      z.strictObject({
+        id: z.string().min(1),
+        metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])),
+      }),
+    )
+    .max(4096),
   chunks: z.array(chunkSchema).min(1).max(4096),
 });
 
@@ -62,10 +64,15 @@ export function encodeJob(runId: string, batchIndex: number, records: readonly C
 export function decodeJob(data: unknown): EmbedJob {
   const parsed = embedJobSchema.safeParse(data);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
+  const [issue] = parsed.error.issues;
+  // The names of unknown fields and of metadata are left out: they are whatever somebody wrote there.
+  const path = issue?.path ?? [];
+  const known = path.includes('metadata') ? path.slice(0, path.indexOf('metadata') + 1) : path;
+  const place = known.map(String).join('.') || 'the job';
+  const problem = issue?.code === 'unrecognized_keys' ? 'holds a field that it should not' : issue?.message;
   throw new EmbedlineError(
     'JOB_INVALID',
-    `A job in the queue is not one of embedline's: ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? 'unknown'}. ` +
+    `A job in the queue is not one of embedline's: ${place}: ${problem ?? 'unknown'}. ` +
       `Start producer and workers from the same version; if others write to this Redis, give embedline its own.`,
   );
 }

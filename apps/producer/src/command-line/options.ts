@@ -58,6 +58,11 @@ export function addPipelineOptions(command: Command): Command {
     )
     .option('--max-document-bytes <n>', limitText('longest document', 'maxDocumentBytes'), wholeNumber(1))
     .option(
+      '--max-metadata-bytes <n>',
+      limitText('longest title, and longest metadata of a document together', 'maxMetadataBytes'),
+      wholeNumber(1),
+    )
+    .option(
       '--max-gzip-ratio <n>',
       limitText('a .gz file that unpacks to more is refused', 'maxGzipRatio'),
       wholeNumber(1),

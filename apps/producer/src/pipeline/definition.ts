@@ -87,6 +87,7 @@ export const pipelineSchema = z.strictObject({
   wait: z.boolean().default(false),
   maxLineBytes: limit(DEFAULT_READ_LIMITS.maxLineBytes),
   maxDocumentBytes: limit(DEFAULT_READ_LIMITS.maxDocumentBytes),
+  maxMetadataBytes: limit(DEFAULT_READ_LIMITS.maxMetadataBytes),
   maxGzipRatio: limit(DEFAULT_READ_LIMITS.maxGzipRatio),
   schedule: scheduleSchema.optional(),
 });

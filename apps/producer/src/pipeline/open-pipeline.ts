@@ -16,7 +16,6 @@ import {
 } from '@embedline/core';
 import { ZodError } from 'zod';
 import { Corpus } from '../readers/corpus.ts';
-import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import type { PipelineDefinition } from './definition.ts';
 
 /** A definition whose model was found and whose sources are there: ready to be read. */
@@ -81,7 +80,7 @@ function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: M
 
 function openCorpus(definition: PipelineDefinition, stdin: Readable): Corpus {
   const { sources, format, idField, textField, titleField, metadataFields, directory } = definition;
-  const { maxLineBytes, maxDocumentBytes, maxGzipRatio } = definition;
+  const { maxLineBytes, maxDocumentBytes, maxMetadataBytes, maxGzipRatio } = definition;
   return new Corpus({
     sources,
     cwd: directory,
@@ -91,6 +90,6 @@ function openCorpus(definition: PipelineDefinition, stdin: Readable): Corpus {
     textField,
     titleField,
     metadataFields,
-    limits: { ...DEFAULT_READ_LIMITS, maxLineBytes, maxDocumentBytes, maxGzipRatio },
+    limits: { maxLineBytes, maxDocumentBytes, maxMetadataBytes, maxGzipRatio },
   });
 }

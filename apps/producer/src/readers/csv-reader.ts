@@ -1,21 +1,19 @@
-import { Readable } from 'node:stream';
 import { messageOf, type Origin } from '@embedline/core';
-import { CsvError, parse, type Info } from 'csv-parse';
 import { decodeUtf8 } from './decode-text.ts';
 import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
-import { documentOf } from './record.ts';
+import { documentOf, namesInUse } from './record.ts';
+import { fieldsOf, splitRows, type Delimiter } from './split-rows.ts';
 
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-
-interface ParsedRow {
-  readonly record: readonly Buffer[];
-  readonly info: Info;
+interface CsvOptions extends RecordOptions {
+  readonly delimiter: Delimiter;
 }
 
 /**
  * CSV or TSV with a header row (RFC 4180: quotes, embedded newlines). A row of another length than the header costs
  * that row. A metadata value that is a number in its plainest form (`2009`, `-1.5`) is read as one; ids and texts stay
- * texts.
+ * texts, and so does a number that would lose digits.
+ *
+ * @throws RangeError when the header is wrong, or the quotes are: then the rows from there on are not known
  */
 export async function* readCsv(
   blocks: AsyncIterable<Buffer>,
@@ -23,61 +21,52 @@ export async function* readCsv(
   delimiter: ',' | '\t',
   options: RecordOptions,
 ): AsyncGenerator<ReadItem> {
-  const parser = parse({
-    delimiter,
-    encoding: null,
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    max_record_size: options.limits.maxLineBytes,
-  });
-  const source = Readable.from(withoutByteOrderMark(blocks), { objectMode: true });
-  source.on('error', (error) => parser.destroy(error));
-  source.pipe(parser);
+  const csv: CsvOptions = { ...options, delimiter: delimiter === ',' ? 0x2c : 0x09 };
+  const { maxLineBytes } = options.limits;
   let header: string[] | null = null;
+  for await (const row of splitRows(blocks, csv.delimiter, maxLineBytes)) {
+    const origin: Origin = { file, line: row.line };
+    if (row.type === 'too-long') {
+      const reason = `the row is ${row.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`;
+      if (header === null) throw new RangeError(`the header cannot be read: ${reason}`);
+      yield reject(origin, { reason });
+    } else if (header === null) header = readHeader(row.bytes, csv);
+    else yield readRow(row.bytes, header, origin, csv);
+  }
+}
+
+/** @throws RangeError when it is not UTF-8, or a name that is in use stands for two columns */
+function readHeader(bytes: Buffer, options: CsvOptions): string[] {
+  let names: string[];
   try {
-    for await (const row of parser as AsyncIterable<ParsedRow>) {
-      const origin: Origin = { file, line: row.info.lines };
-      if (header === null) header = row.record.map((name) => name.toString('utf8').trim());
-      else yield readRow(row.record, header, origin, options);
-    }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    const line = Number((error as { lines?: unknown }).lines);
-    throw new RangeError(`not CSV from line ${line} on: ${messageOf(error)}`, { cause: error });
-  } finally {
-    source.destroy();
+    names = Array.from(fieldsOf(bytes, options.delimiter), (name) => decodeUtf8(name).trim());
+  } catch (cause) {
+    throw new RangeError(`the header cannot be read: ${messageOf(cause)}`, { cause });
   }
+  for (const name of namesInUse(options)) {
+    if (names.indexOf(name) !== names.lastIndexOf(name))
+      throw new RangeError(`the header has two columns ${JSON.stringify(name)}: which is meant?`);
+  }
+  return names;
 }
 
-/** csv-parse would take one off, but then decodes by itself, and silently. */
-async function* withoutByteOrderMark(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let first = true;
-  for await (const block of blocks) {
-    yield first && block.subarray(0, 3).equals(BYTE_ORDER_MARK) ? block.subarray(3) : block;
-    first = false;
-  }
-}
-
-function readRow(
-  row: readonly Buffer[],
-  header: readonly string[],
-  origin: Origin,
-  options: RecordOptions,
-): ReadItem {
-  if (row.length !== header.length) {
-    return reject(origin, { reason: `the row has ${row.length} columns, the header ${header.length}` });
-  }
+function readRow(bytes: Buffer, header: readonly string[], origin: Origin, options: CsvOptions): ReadItem {
   const fields = Object.create(null) as Record<string, unknown>;
   const texts = new Set([options.idField, options.textField, options.titleField]);
+  let count = 0;
   try {
-    for (const [index, name] of header.entries()) {
-      const value = decodeUtf8(row[index] ?? Buffer.alloc(0));
+    for (const field of fieldsOf(bytes, options.delimiter)) {
+      const name = header[count];
+      count += 1;
+      if (name === undefined) continue;
+      const value = decodeUtf8(field);
       fields[name] = texts.has(name) ? value : plainNumber(value);
     }
   } catch (error) {
     return reject(origin, { reason: messageOf(error) });
   }
+  if (count !== header.length)
+    return reject(origin, { reason: `the row has ${count} columns, the header ${header.length}` });
   return documentOf(fields, origin, 'csv', options);
 }
 

@@ -27,12 +27,35 @@ export async function* fileBlocks(path: string, options: BlockOptions): AsyncGen
   const handle = await openRegular(path);
   try {
     const before = await handle.stat();
-    const raw = rawBlocks(handle, options);
-    if (options.gzip) yield* unpack(raw, options.limits);
+    let read = 0;
+    const onBytes = (bytes: number) => {
+      read += bytes;
+      options.onBytes(bytes);
+    };
+    const raw = rawBlocks(handle, { ...options, onBytes });
+    if (options.gzip) yield* unpack(raw, options);
     else yield* raw;
     const after = await handle.stat();
-    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs)
+    // What /proc makes up while it is read has no size; the bytes that came tell of it.
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || read !== after.size)
       throw new FileProblem('the file changed while it was read');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The bytes of a small regular file that lies beside another. @throws FileProblem also when it is too long */
+export async function readSmallFile(path: string, maxBytes: number): Promise<Buffer | null> {
+  const handle = await openRegular(path).catch((error: unknown) => {
+    const cause = error instanceof FileProblem ? error.cause : null;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (handle === null) return null;
+  try {
+    const { size } = await handle.stat();
+    if (size > maxBytes) throw new FileProblem(`it is ${size} bytes long, more than the ${maxBytes} allowed`);
+    return await handle.readFile();
   } finally {
     await handle.close();
   }
@@ -42,6 +65,7 @@ async function openRegular(path: string): Promise<FileHandle> {
   // NONBLOCK: opening a FIFO would otherwise wait for a writer for ever.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
   const handle = await open(path, flags).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ELOOP') throw new FileProblem('it is a link', { cause });
     throw new FileProblem(`the file cannot be opened (${cause.code ?? messageOf(cause)})`, { cause });
   });
   const isFile = await handle.stat().then((found) => found.isFile());
@@ -64,18 +88,26 @@ async function* rawBlocks(handle: FileHandle, { signal, onBytes }: BlockOptions)
   }
 }
 
-async function* unpack(blocks: AsyncIterable<Buffer>, { maxGzipRatio }: ReadLimits): AsyncGenerator<Buffer> {
+async function* unpack(
+  blocks: AsyncIterable<Buffer>,
+  { limits: { maxGzipRatio }, signal }: BlockOptions,
+): AsyncGenerator<Buffer> {
   let packed = 0;
   let unpacked = 0;
-  const gunzip = createGunzip();
+  let lastNonZero = -1;
+  let ended = false;
+  const gunzip = createGunzip().once('end', () => (ended = true));
   const feeding = (async () => {
     for await (const block of blocks) {
+      const nonZero = block.findLastIndex((byte) => byte !== 0);
+      if (nonZero !== -1) lastNonZero = packed + nonZero;
       packed += block.length;
+      if (ended) continue;
       if (!gunzip.write(block))
         await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
-      if (gunzip.destroyed) return;
+      if (gunzip.destroyed && !ended) return;
     }
-    gunzip.end();
+    if (!ended) gunzip.end();
   })();
   feeding.catch((error: Error) => gunzip.destroy(error));
   try {
@@ -87,8 +119,12 @@ async function* unpack(blocks: AsyncIterable<Buffer>, { maxGzipRatio }: ReadLimi
       yield block;
     }
     await feeding;
+    // Zeros may pad the end, and the unpacker stops at the first: what follows them it passes over in silence.
+    if (lastNonZero >= gunzip.bytesWritten)
+      throw new FileProblem('something follows the end of the gzip data');
   } catch (cause) {
-    if (cause instanceof FileProblem || (cause instanceof Error && cause.name === 'AbortError')) throw cause;
+    signal?.throwIfAborted();
+    if (cause instanceof FileProblem) throw cause;
     throw new FileProblem(`it is not a complete gzip file (${messageOf(cause)})`, { cause });
   } finally {
     gunzip.destroy();

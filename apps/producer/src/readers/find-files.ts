@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import { accessSync, constants, type Dirent } from 'node:fs';
 import { glob, lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { EmbedlineError } from '@embedline/core';
@@ -27,6 +29,10 @@ export interface FindOptions {
   readonly format?: SourceFormat | undefined;
 }
 
+const NOT_REGULAR = 'it is not a regular file';
+const NOT_UTF8 = 'its name is not UTF-8: rename it, an id is made from it';
+const UNREADABLE = 'the directory cannot be read';
+const LEADS_OUT = 'it is a link that leads out of its source';
 /** What makes a source a glob and not a path. */
 const SPECIAL = /[*?[\]{}()]|[!+@]\(/;
 
@@ -52,43 +58,76 @@ async function* filesOf(source: string, options: FindOptions): AsyncGenerator<So
     if (SPECIAL.test(source)) yield* globbed(source, options);
     else throw cannotRead(source, found);
   } else if (found.isDirectory()) yield* walk(path, await realpath(path), '', options);
-  else yield single(path, basename(path), options, source);
+  else if (!found.isFile()) yield { path, id: basename(path), refused: NOT_REGULAR };
+  else {
+    const isLink = (await lstat(path)).isSymbolicLink();
+    yield single(path, isLink ? await realpath(path) : path, options, source);
+  }
 }
 
 async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  const paths: string[] = [];
-  for await (const path of glob(pattern, { cwd: options.cwd })) paths.push(resolve(options.cwd, path));
+  const { paths, unreadable } = await matches(pattern, options.cwd);
   const root = resolve(options.cwd, fixedPrefix(pattern));
+  for (const path of unreadable) yield { path, id: toId(relative(root, path)), refused: UNREADABLE };
+  if (paths.length === 0) return;
   const realRoot = await realpath(root);
   for (const path of paths.sort()) {
     const id = toId(relative(root, path));
+    // A directory on the way may be a link too: `*/x` goes through it where a walk does not.
+    const real = await realpath(dirname(path)).catch(() => null);
+    const out = real !== null && real !== realRoot && !real.startsWith(below(realRoot));
     const file = await check(path, id, realRoot, options);
-    if (file !== null) yield file;
+    if (file !== null) yield out ? { path, id, refused: LEADS_OUT } : file;
+  }
+}
+
+/** A glob passes over directories that it may not read; what was in them would be held to have vanished. */
+async function matches(pattern: string, cwd: string): Promise<{ paths: string[]; unreadable: Set<string> }> {
+  const unreadable = new Set<string>();
+  const exclude = (entry: Dirent) => {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isDirectory() && !isReadable(path)) unreadable.add(path);
+    return false;
+  };
+  const entries = await Array.fromAsync(glob(pattern, { cwd, withFileTypes: true, exclude }));
+  return { paths: entries.map(({ parentPath, name }) => join(parentPath, name)), unreadable };
+}
+
+function isReadable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
 async function* walk(
   directory: string,
   realRoot: string,
-  below: string,
+  prefix: string,
   options: FindOptions,
 ): AsyncGenerator<SourceFile | RefusedFile> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(
+  // As bytes: decoded, two names that are not UTF-8 may be one, and the name of a third file besides.
+  const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' }).catch(
     (error: NodeJS.ErrnoException) => error,
   );
   if (entries instanceof Error) {
     yield {
       path: directory,
-      id: below,
+      id: prefix,
       refused: `the directory cannot be read (${entries.code ?? entries.message})`,
     };
     return;
   }
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-    const path = join(directory, entry.name);
-    const id = below === '' ? entry.name : `${below}/${entry.name}`;
-    if (entry.isDirectory()) yield* walk(path, realRoot, id, options);
+  const named = entries.map((entry) => ({ entry, name: entry.name.toString('utf8') }));
+  for (const { entry, name } of named.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (name.startsWith('.') || name === 'node_modules') continue;
+    const path = join(directory, name);
+    const id = prefix === '' ? name : `${prefix}/${name}`;
+    if (!isUtf8(entry.name)) {
+      if (entry.isDirectory() || isWanted(path, options)) yield { path, id, refused: NOT_UTF8 };
+    } else if (entry.isDirectory()) yield* walk(path, realRoot, id, options);
     else {
       const file = await check(path, id, realRoot, options);
       if (file !== null) yield file;
@@ -104,23 +143,26 @@ async function check(
   options: FindOptions,
 ): Promise<SourceFile | RefusedFile | null> {
   const format = formatOf(path);
-  if (format === null || (options.format !== undefined && format.format !== options.format)) return null;
+  if (format === null || !isWanted(path, options)) return null;
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => error);
   if (found instanceof Error)
     return { path, id, refused: `the file cannot be read (${found.code ?? found.message})` };
   if (found.isFile()) return { path, id, format };
   if (found.isDirectory()) return null;
-  if (!found.isSymbolicLink()) return { path, id, refused: 'it is not a regular file' };
+  if (!found.isSymbolicLink()) return { path, id, refused: NOT_REGULAR };
   const target = await realpath(path).catch(() => null);
   if (target === null) return { path, id, refused: 'it is a link to nothing' };
-  if (!target.startsWith(realRoot + sep))
-    return { path, id, refused: 'it is a link that leads out of its source' };
-  return (await stat(target)).isFile() ? { path: target, id, format } : null;
+  if (!target.startsWith(below(realRoot))) return { path, id, refused: LEADS_OUT };
+  const leadsTo = await stat(target).catch(() => null);
+  if (leadsTo?.isDirectory()) return null;
+  return leadsTo?.isFile() ? { path: target, id, format } : { path, id, refused: NOT_REGULAR };
 }
 
-function single(path: string, id: string, options: FindOptions, source: string): SourceFile {
-  const byEnding = formatOf(path);
-  const gzip = path.endsWith('.gz');
+/** A file that was named itself may be a link: who named it meant where it leads. */
+function single(named: string, path: string, options: FindOptions, source: string): SourceFile {
+  const id = basename(named);
+  const byEnding = formatOf(named);
+  const gzip = named.endsWith('.gz');
   if (options.format !== undefined) {
     const delimiter = byEnding?.delimiter ?? ',';
     return { path, id, format: { format: options.format, delimiter, gzip } };
@@ -136,6 +178,15 @@ function single(path: string, id: string, options: FindOptions, source: string):
 function fixedPrefix(pattern: string): string {
   const special = pattern.search(SPECIAL);
   return dirname(`${pattern.slice(0, special === -1 ? pattern.length : special)}x`);
+}
+
+function below(directory: string): string {
+  return directory.endsWith(sep) ? directory : directory + sep;
+}
+
+function isWanted(path: string, { format }: FindOptions): boolean {
+  const known = formatOf(path);
+  return known !== null && (format === undefined || known.format === format);
 }
 
 function toId(path: string): string {

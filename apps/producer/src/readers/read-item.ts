@@ -35,7 +35,7 @@ export interface ReadLimits {
   readonly maxLineBytes: number;
   /** A longer document is a dead letter. Defaults to 32 MiB. */
   readonly maxDocumentBytes: number;
-  /** Defaults to 64 KiB. */
+  /** Of a document's metadata, and of its title, which is stored with every chunk. Defaults to 64 KiB. */
   readonly maxMetadataBytes: number;
   /** Bytes out per byte in, once a megabyte has come out. Defaults to 200: more is a decompression bomb. */
   readonly maxGzipRatio: number;
@@ -64,7 +64,8 @@ export function reject(origin: Origin, { reason, documentId = null, excerpt = nu
       key: `read:${place}`,
       stage: 'read',
       code: 'RECORD_INVALID',
-      reason,
+      // A parser's message may quote half a character.
+      reason: reason.toWellFormed(),
       documentId,
       chunkIndex: null,
       origin,

@@ -13,7 +13,10 @@ export function documentOf(
   origin: Origin,
   format: SourceFormat,
   options: RecordOptions,
+  doubts: ReadonlyMap<string, string> = new Map(),
 ): ReadItem {
+  const doubtfulId = doubts.get(options.idField);
+  if (doubtfulId !== undefined) return reject(origin, { reason: doubtfulId });
   const id = own(fields, options.idField);
   const field = JSON.stringify(options.idField);
   if (id === undefined || id === null || id === '')
@@ -27,25 +30,43 @@ export function documentOf(
     return reject(origin, { reason: 'the id holds half of a surrogate pair or a NUL character' });
   if (Buffer.byteLength(id) > 1024)
     return reject(origin, { reason: 'the id is longer than 1,024 bytes', excerpt: id });
+  const [doubt] = doubts.values();
+  if (doubt !== undefined) return reject(origin, { reason: doubt, documentId: id });
   const text = own(fields, options.textField);
   const problem = textProblem(text, options);
   if (problem !== null || typeof text !== 'string')
     return reject(origin, { reason: problem ?? 'no text', documentId: id });
   try {
-    const title = own(fields, options.titleField);
+    const title = titleOf(fields, options);
     const metadata = metadataOf(fields, options);
-    const document = {
-      id,
-      text,
-      title: typeof title === 'string' && title.trim() !== '' ? title.toWellFormed() : null,
-      metadata,
-      origin,
-    };
+    const document = { id, text, title, metadata, origin };
     return { type: 'document', document, format };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return reject(origin, { reason: error.message, documentId: id });
   }
+}
+
+/** Every field of a record that says something: a doubt about another one is none. */
+export function namesInUse(options: RecordOptions): Set<string> {
+  return keptNames(options).add(options.idField).add(options.textField).add(options.titleField);
+}
+
+/** Fields that become metadata. */
+export function keptNames({ metadataFields }: RecordOptions): Set<string> {
+  return new Set(metadataFields.map(({ from }) => from));
+}
+
+/** It is stored once a chunk, hence the limit. @throws RangeError with the reason */
+function titleOf(fields: Fields, { titleField, limits }: RecordOptions): string | null {
+  const title = own(fields, titleField);
+  if (typeof title !== 'string' || title.trim() === '') return null;
+  const bytes = Buffer.byteLength(title);
+  if (bytes > limits.maxMetadataBytes)
+    throw new RangeError(
+      `the title is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed (--max-metadata-bytes)`,
+    );
+  return title.toWellFormed();
 }
 
 /** Picks the named fields. @throws RangeError with the reason */
@@ -58,7 +79,7 @@ export function metadataOf(fields: Fields, { metadataFields, limits }: RecordOpt
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   if (bytes > limits.maxMetadataBytes) {
     throw new RangeError(
-      `the metadata is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed`,
+      `the metadata is ${bytes} bytes long, more than the ${limits.maxMetadataBytes} allowed (--max-metadata-bytes)`,
     );
   }
   return metadata;
@@ -72,7 +93,7 @@ export function textProblem(text: unknown, { textField, limits }: RecordOptions)
   if (text.trim() === '') return 'the text is empty';
   if (!text.isWellFormed()) return 'the text holds half of a surrogate pair';
   if (Buffer.byteLength(text) > limits.maxDocumentBytes)
-    return `the text is longer than ${limits.maxDocumentBytes} bytes`;
+    return `the text is longer than ${limits.maxDocumentBytes} bytes (--max-document-bytes)`;
   return null;
 }
 

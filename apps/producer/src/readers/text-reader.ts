@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { messageOf, type Metadata, type Origin } from '@embedline/core';
+import { cutText, messageOf, type Metadata, type Origin } from '@embedline/core';
 import { decodeUtf8 } from './decode-text.ts';
-import { FileProblem } from './file-blocks.ts';
+import { FileProblem, readSmallFile } from './file-blocks.ts';
+import { parseJsonObject, type JsonObject } from './json-object.ts';
 import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
-import { metadataOf, textProblem, type Fields } from './record.ts';
+import { keptNames, metadataOf, textProblem } from './record.ts';
 
 export interface TextFile {
   /** Id of the document: the path below the source's root. */
@@ -52,23 +52,22 @@ async function collect(blocks: AsyncIterable<Buffer>, maxBytes: number): Promise
 async function readSidecar(sidecar: string | null, options: RecordOptions): Promise<Metadata> {
   const none = Object.create(null) as Metadata;
   if (sidecar === null || options.metadataFields.length === 0) return none;
-  const bytes = await readFile(sidecar).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw new RangeError(`its metadata file ${sidecar} cannot be read (${error.code ?? messageOf(error)})`, {
-      cause: error,
-    });
+  const named = `its metadata file ${sidecar}`;
+  const bytes = await readSmallFile(sidecar, options.limits.maxLineBytes).catch((cause: unknown) => {
+    throw new RangeError(`${named} cannot be read: ${messageOf(cause)}`, { cause });
   });
   if (bytes === null) return none;
-  let value: unknown;
+  const kept = keptNames(options);
+  let object: JsonObject | null;
   try {
-    value = JSON.parse(decodeUtf8(bytes));
+    object = parseJsonObject(decodeUtf8(bytes).replace(/^\uFEFF/, ''), kept, kept);
   } catch (cause) {
-    throw new RangeError(`its metadata file ${sidecar} is not JSON`, { cause });
+    throw new RangeError(`${named} is not JSON`, { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new RangeError(`its metadata file ${sidecar} is not a JSON object`);
-  }
-  return metadataOf(value as Fields, options);
+  if (object === null) throw new RangeError(`${named} is not a JSON object`);
+  const [doubt] = object.doubts.values();
+  if (doubt !== undefined) throw new RangeError(`${named}: ${doubt}`);
+  return metadataOf(object.fields, options);
 }
 
 /** Takes a leading `---` block off; its `title:` line, or else the first top heading, is the title. */
@@ -77,6 +76,6 @@ function takeFrontMatter(whole: string): { text: string; title: string | null } 
   const text = block === null ? whole : whole.slice(block[0].length);
   const named = /^title:[ \t]*(?<title>.+)$/m.exec(block?.groups?.['matter'] ?? '')?.groups?.['title'];
   const heading = /^# (?<title>.+)$/m.exec(text.slice(0, 65_536))?.groups?.['title'];
-  const title = (named ?? heading)?.trim().replace(/^(["'])(.*)\1$/, '$2') ?? null;
+  const title = cutText((named ?? heading ?? '').trim().replace(/^(["'])(.*)\1$/, '$2'), 300);
   return { text, title: title === '' ? null : title };
 }

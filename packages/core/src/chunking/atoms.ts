@@ -1,3 +1,4 @@
+import { cutText } from './cut-text.ts';
 import { isHeadingUnderline, listOrTableStart, parseHeading } from './markdown.ts';
 import { sentenceEnds } from './sentences.ts';
 import { trim } from './white-space.ts';
@@ -63,7 +64,7 @@ export function findAtoms(text: string, format: TextFormat): Atom[] {
   };
 
   for (const line of lines(text)) {
-    const content = text.slice(line.start, Math.min(line.end, line.start + 1000));
+    const content = cutText(text.slice(line.start, Math.min(line.end, line.start + 1001)), 1000);
     const markdown = format === 'markdown';
     const marker = markdown ? /^ {0,3}(`{3,}|~{3,})/.exec(content)?.[1] : undefined;
     if (fence !== null || marker !== undefined) {
@@ -85,7 +86,7 @@ export function findAtoms(text: string, format: TextFormat): Atom[] {
     else if (markdown && paragraph.length === 1 && only !== undefined && isHeadingUnderline(content)) {
       paragraph = [];
       const level = content.includes('=') ? 1 : 2;
-      pushHeading(level, text.slice(only.start, only.end).trim().slice(0, 200), {
+      pushHeading(level, cutText(text.slice(only.start, only.end).trim(), 200), {
         start: only.start,
         end: line.end,
       });

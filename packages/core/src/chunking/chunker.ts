@@ -3,6 +3,7 @@ import type { TokenCounter } from '../embedder/embedder.ts';
 import { findAtoms, type Atom, type TextFormat } from './atoms.ts';
 import type { ChunkingOptions } from './chunking-options.ts';
 import { chooseCuts } from './choose-cuts.ts';
+import { cutText } from './cut-text.ts';
 import { trim } from './white-space.ts';
 import { splitLong, tear, type Piece } from './split-long.ts';
 
@@ -118,7 +119,7 @@ function toChunk(
     text: content,
     start,
     end,
-    title: headings.length === 0 ? title : headings.join(' > ').slice(0, 300),
+    title: headings.length === 0 ? title : cutText(headings.join(' > '), 300),
     tokens: tokens + counter.specialTokens,
   };
 }

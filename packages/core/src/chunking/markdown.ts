@@ -1,3 +1,5 @@
+import { cutText } from './cut-text.ts';
+
 /** An ATX heading (`## Title`), or null. @see https://spec.commonmark.org/0.31.2/#atx-headings */
 export function parseHeading(line: string): { level: number; title: string } | null {
   let position = 0;
@@ -10,8 +12,8 @@ export function parseHeading(line: string): { level: number; title: string } | n
   if (rest !== '' && rest[0] !== ' ' && rest[0] !== '\t' && rest[0] !== '\r') return null;
   let end = rest.trimEnd().length;
   while (end > 0 && rest[end - 1] === '#') end -= 1;
-  const title = rest.slice(0, end).trim().slice(0, 200);
-  return { level, title: title === '' ? rest.trim().slice(0, 200) : title };
+  const title = cutText(rest.slice(0, end).trim(), 200);
+  return { level, title: title === '' ? cutText(rest.trim(), 200) : title };
 }
 
 /** The line under a setext heading: only `=` or only `-`. */
