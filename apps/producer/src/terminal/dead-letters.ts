@@ -17,13 +17,28 @@ export function renderDeadLetters(
   const lines = [`${formatCount(count)} dead letters of run ${runId}`];
   for (const [cause, group] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
     lines.push('', `${style.bold(formatCount(group.length))}  ${safeText(cause)}`);
-    for (const letter of group.slice(0, EXAMPLES_PER_CAUSE)) lines.push(`   ${describe(letter)}`);
+    const examples = group.toSorted(byPlace).slice(0, EXAMPLES_PER_CAUSE);
+    for (const letter of examples) lines.push(`   ${describe(letter)}`);
     if (group.length > EXAMPLES_PER_CAUSE)
       lines.push(
         style.dim(`   and ${formatCount(group.length - EXAMPLES_PER_CAUSE)} more (--json lists all)`),
       );
   }
   return lines.join('\n');
+}
+
+/** Workers give up in any order; a reader compares one listing with the next. */
+function byPlace(a: DeadLetter, b: DeadLetter): number {
+  return (
+    compareStrings(a.origin?.file ?? '', b.origin?.file ?? '') ||
+    (a.origin?.line ?? 0) - (b.origin?.line ?? 0) ||
+    compareStrings(a.documentId ?? '', b.documentId ?? '') ||
+    (a.chunkIndex ?? 0) - (b.chunkIndex ?? 0)
+  );
+}
+
+function compareStrings(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The reason without what differs from letter to letter: numbers and quoted names. */
