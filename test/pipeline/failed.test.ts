@@ -72,7 +72,10 @@ describe('dead letters', () => {
     expect(retried.code).toBe(3);
     const run = String(retried.json.at(-1)?.['run']);
     expect(run).not.toBe(runId);
-    expect((await ledger.deadLetters(run)).map(({ documentId }) => documentId ?? '').sort()).toEqual(['a', 'b']);
+    expect((await ledger.deadLetters(run)).map(({ documentId }) => documentId ?? '').sort()).toEqual([
+      'a',
+      'b',
+    ]);
     expect((await ledger.retryJobs(run)).size).toBe(2);
     expect((await ledger.progress(runId))?.deadLetters).toBe(1);
   });
