@@ -21,6 +21,9 @@ import { OpenRuns } from './open-runs.ts';
 import { RejectionBreaker } from './rejection-breaker.ts';
 import { reportOutages } from './report-outages.ts';
 
+/** Texts to choose micro-batches from: those of one batch are computed while those of the next wait, tokenised. */
+const BATCHES_PER_PROCESS = 2;
+
 export interface WorkerProgramOptions {
   readonly config: Config;
   readonly logger: Logger;
@@ -86,7 +89,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     runs,
     workerId,
     logger,
-    concurrency: concurrency + 1,
+    concurrency: concurrency * BATCHES_PER_PROCESS + 1,
     lockDurationMs: options.lockDurationMs ?? DEFAULT_LOCK_DURATION_MS,
     patience,
     breaker: new RejectionBreaker(),
