@@ -15,15 +15,19 @@ export type {
   MetadataValue,
   Origin,
 } from './document.ts';
-export { createEmbedder, loadTokenCounter, type EmbedderOptions } from './embedder/create.ts';
+export { createEmbedder, distillModel, loadTokenCounter, type EmbedderOptions } from './embedder/create.ts';
 export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from './embedder/embedder.ts';
+export { listModels, type ListedModel, type ModelList } from './embedder/list-models.ts';
 export {
   DEFAULT_MODEL_ID,
+  isModelId,
   resolveModel,
   sameModel,
+  type ModelKind,
   type ResolvedModel,
   type ResolveModelOptions,
 } from './embedder/model-files.ts';
+export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
 export {
   canonicalMetadata,
