@@ -18,7 +18,7 @@ import type {
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
 import { byDocument, byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
-import { MAX_POINTS_PER_REQUEST, splitRequests, VECTOR_NAME } from './upsert-requests.ts';
+import { MAX_POINTS_PER_REQUEST, upsertBodies, VECTOR_NAME } from './upsert-requests.ts';
 
 const REQUESTS_UNDER_WAY = 2;
 const SCAN_PAGE = 5_000;
@@ -100,17 +100,9 @@ export class QdrantPoints implements GenerationPoints {
 
   async upsert(points: readonly Point[], { runSequence, signal }: WriteOptions): Promise<void> {
     assertPoints(points, this.generation);
-    // The fence: a point that a later run wrote is left as it is.
-    const update_filter = notNewerThan(runSequence);
-    const requests = splitRequests(points, runSequence);
-    await inParallel(requests, async (request) => {
-      await this.#connection.write(
-        `an upsert into ${this.#name}`,
-        (client) =>
-          client.upsert(this.#name, { wait: true, ordering: 'medium', points: request, update_filter }),
-        signal,
-      );
-    });
+    await inParallel(upsertBodies(points, runSequence), (body) =>
+      this.#connection.upsert(this.#name, body, signal),
+    );
   }
 
   async updatePayloads(chunks: readonly ChunkRecord[], { runSequence, signal }: WriteOptions): Promise<void> {
@@ -252,10 +244,16 @@ export class QdrantPoints implements GenerationPoints {
   }
 }
 
-async function inParallel<T>(items: readonly T[], send: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items.values();
+/** Takes the next item only when a lane is free, and none after a failure. */
+async function inParallel<T>(items: Iterable<T>, send: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items[Symbol.iterator]();
   const lane = async () => {
-    for (const item of waiting) await send(item);
+    try {
+      for (let next = waiting.next(); next.done !== true; next = waiting.next()) await send(next.value);
+    } catch (error) {
+      waiting.return?.();
+      throw error;
+    }
   };
   await Promise.all(Array.from({ length: REQUESTS_UNDER_WAY }, lane));
 }

@@ -1,6 +1,7 @@
-import type { Schemas } from '@qdrant/js-client-rest';
 import { toPayload } from '../payload.ts';
 import type { Point } from '../vector-store.ts';
+import { notNewerThan } from './qdrant-filter.ts';
+import { vectorJson } from './vector-json.ts';
 
 /** The name of the one vector of a point; named from the start, so that others can be added later. */
 export const VECTOR_NAME = 'dense';
@@ -10,30 +11,38 @@ export const MAX_POINTS_PER_REQUEST = 256;
 /** The server refuses 32 MiB; staff advise far less. */
 const MAX_BYTES_PER_REQUEST = 8 * 1024 * 1024;
 
-type PointStruct = Schemas['PointStruct'];
+const SEPARATOR = Buffer.from(',');
+const POINT_TAIL = Buffer.from('}}');
+const TAIL = Buffer.from(']}');
 
-/** Requests bounded by count and by the bytes of their JSON (the server refuses more than 32 MiB). */
-export function splitRequests(points: readonly Point[], runSequence: number): PointStruct[][] {
-  const requests: PointStruct[][] = [];
-  let bytes = Infinity;
-  for (const { chunk, vector } of points) {
-    const payload = { ...toPayload(chunk, runSequence) };
-    // A rounded number takes at most 12 characters with its comma.
-    const size = Buffer.byteLength(JSON.stringify(payload)) + vector.length * 12 + 100;
-    const last = requests.at(-1);
-    const point = { id: chunk.id, vector: { [VECTOR_NAME]: Array.from(vector, round) }, payload };
-    if (last === undefined || last.length >= MAX_POINTS_PER_REQUEST || bytes + size > MAX_BYTES_PER_REQUEST) {
-      requests.push([point]);
-      bytes = size;
-    } else {
-      last.push(point);
-      bytes += size;
+/**
+ * Bodies of upserts, bounded by count and by bytes, each made when it is asked for: no more of them are held than are
+ * under way. A point larger than the bound has a request of its own.
+ */
+export function* upsertBodies(points: readonly Point[], runSequence: number): Generator<Buffer> {
+  // The fence: a point that a later run wrote is left as it is.
+  const head = Buffer.from(`{"update_filter":${JSON.stringify(notNewerThan(runSequence))},"points":[`);
+  let parts: Buffer[] = [head];
+  let [count, bytes] = [0, 0];
+  for (const point of points) {
+    const [front, vector] = pointJson(point, runSequence);
+    const size = front.length + vector.length;
+    if (count >= MAX_POINTS_PER_REQUEST || (count > 0 && bytes + size > MAX_BYTES_PER_REQUEST)) {
+      yield Buffer.concat([...parts, TAIL]);
+      parts = [head];
+      [count, bytes] = [0, 0];
     }
+    if (count > 0) parts.push(SEPARATOR);
+    parts.push(front, vector, POINT_TAIL);
+    count += 1;
+    bytes += size;
   }
-  return requests;
+  if (count > 0) yield Buffer.concat([...parts, TAIL]);
 }
 
-/** Eight decimals are beyond what a 32-bit float of a unit vector holds that matters, and save a third of the bytes. */
-function round(value: number): number {
-  return Math.round(value * 1e8) / 1e8;
+/** A point up to its vector, and the vector. */
+function pointJson({ chunk, vector }: Point, runSequence: number): [Buffer, Buffer] {
+  const payload = JSON.stringify(toPayload(chunk, runSequence));
+  const front = `{"id":${JSON.stringify(chunk.id)},"payload":${payload},"vector":{"${VECTOR_NAME}":`;
+  return [Buffer.from(front), vectorJson(vector)];
 }
