@@ -1,10 +1,10 @@
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { EmbedlineError } from '../../errors.ts';
 import { IMPATIENT, type Patience } from '../../outages.ts';
-import { putJson } from './put-json.ts';
 import { toEmbedlineError } from './qdrant-errors.ts';
 import { watchRetryAfter, type RetryAfter } from './retry-after.ts';
 import { withRetries, type RetryOptions } from './retry.ts';
+import { sendJson, type JsonRequest } from './send-json.ts';
 
 export interface QdrantConnectionOptions {
   /** `http(s)://host[:port][/prefix]`; without a port, Qdrant's own 6333 is meant. */
@@ -119,15 +119,15 @@ export class QdrantConnection {
     await this.call(operation, applied, { signal });
   }
 
-  /** An upsert whose body is made already; see {@link putJson}. */
-  async upsert(collection: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+  /** A write to the points of a collection whose body is JSON already; see {@link sendJson}. */
+  async writeJson(
+    operation: string,
+    { method, path, body }: Pick<JsonRequest, 'method' | 'body'> & { readonly path: string },
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { apiKey, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
-    const url = `${this.location}/collections/${encodeURIComponent(collection)}/points?wait=true&ordering=medium`;
-    await this.write(
-      `an upsert into ${collection}`,
-      () => putJson(url, body, { apiKey, timeoutMs, signal }),
-      signal,
-    );
+    const url = `${this.location}${path}?wait=true&ordering=medium`;
+    await this.write(operation, () => sendJson({ method, url, body, apiKey, timeoutMs, signal }), signal);
   }
 
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */

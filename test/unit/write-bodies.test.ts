@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { upsertBodies } from '../../packages/core/src/vector-store/qdrant/upsert-requests.ts';
+import { upsertBodies } from '../../packages/core/src/vector-store/qdrant/write-bodies.ts';
 import { vectorJson } from '../../packages/core/src/vector-store/qdrant/vector-json.ts';
 import { pointOf } from '../support/points.ts';
 
