@@ -4,8 +4,16 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import type { TokenCounter } from './embedder.ts';
+import { WordTokens } from './word-tokens.ts';
 
-const definitionSchema = z.looseObject({ pre_tokenizer: z.looseObject({ type: z.string() }).nullish() });
+const typed = z.looseObject({ type: z.string() }).nullish();
+const definitionSchema = z.looseObject({
+  normalizer: typed,
+  pre_tokenizer: typed,
+  added_tokens: z
+    .array(z.looseObject({ content: z.string(), normalized: z.boolean().optional() }))
+    .default([]),
+});
 
 /** Longer tokens than this, on average, do not occur: text beyond it is cut before tokenising, which is linear in it. */
 const MAX_CHARACTERS_PER_TOKEN = 16;
@@ -21,18 +29,22 @@ export interface TextTokenizer extends TokenCounter {
  * @throws EmbedlineError MODEL_INVALID
  */
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
-  const { tokenizer, splitsWords } = await readTokenizer(directory);
-  const encode = (text: string, withSpecialTokens: boolean) =>
+  const { tokenizer, splitsWords, byWord } = await readTokenizer(directory);
+  const whole = (text: string, withSpecialTokens: boolean) =>
     tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids;
-  const empty = encode('', true);
-  const closing = commonSuffixLength(empty, encode('a', true));
+  const empty = whole('', true);
+  const closing = commonSuffixLength(empty, whole('a', true));
+  const [before, after] = [empty.slice(0, empty.length - closing), empty.slice(empty.length - closing)];
+  const words = new WordTokens((text) => whole(text, false));
+  const encode = (text: string) =>
+    byWord ? [...before, ...words.encode(text), ...after] : whole(text, true);
   return {
     specialTokens: empty.length,
     additive: splitsWords,
-    count: (text) => (text === '' ? 0 : encode(text, false).length),
+    count: (text) => (byWord ? words.count(text) : text === '' ? 0 : whole(text, false).length),
     encode: (text, maxTokens) => {
       const longest = maxTokens * MAX_CHARACTERS_PER_TOKEN;
-      const ids = encode(text.length > longest ? text.slice(0, longest).toWellFormed() : text, true);
+      const ids = encode(text.length > longest ? text.slice(0, longest).toWellFormed() : text);
       const truncated = ids.length > maxTokens || text.length > longest;
       if (ids.length <= maxTokens) return { ids, truncated };
       return { ids: [...ids.slice(0, maxTokens - closing), ...ids.slice(ids.length - closing)], truncated };
@@ -40,15 +52,29 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   };
 }
 
-async function readTokenizer(directory: string): Promise<{ tokenizer: Tokenizer; splitsWords: boolean }> {
+interface ReadTokenizer {
+  readonly tokenizer: Tokenizer;
+  /** A word's tokens do not depend on its neighbours. */
+  readonly splitsWords: boolean;
+  /** Nor does anything else in it look beyond white space. */
+  readonly byWord: boolean;
+}
+
+async function readTokenizer(directory: string): Promise<ReadTokenizer> {
   const read = async (name: string): Promise<unknown> =>
     JSON.parse(await readFile(join(directory, name), 'utf8'));
   try {
     const definition = definitionSchema.parse(await read('tokenizer.json'));
     const config = z.looseObject({}).parse(await read('tokenizer_config.json'));
+    const splitsWords = definition.pre_tokenizer?.type === 'BertPreTokenizer';
+    const { normalizer, added_tokens } = definition;
     return {
       tokenizer: new Tokenizer({ ...definition, truncation: null, padding: null }, config),
-      splitsWords: definition.pre_tokenizer?.type === 'BertPreTokenizer',
+      splitsWords,
+      byWord:
+        splitsWords &&
+        normalizer?.type === 'BertNormalizer' &&
+        added_tokens.every(({ content, normalized }) => normalized === false && !/\s/.test(content)),
     };
   } catch (cause) {
     throw new EmbedlineError(
