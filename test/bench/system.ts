@@ -1,4 +1,4 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,12 +9,12 @@ import { Releasers } from '@embedline/core';
 import { z } from 'zod';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { descendants, processCost, watchProcess } from './process-cost.ts';
+import { forkQdrantDouble, type ForkedDouble } from './qdrant-double-process.ts';
 
 const program = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PRODUCER = program('../../apps/producer/src/main.ts');
 const WORKER = program('../../apps/worker/src/main.ts');
 const PACED_WORKER = program('../support/paced-worker.ts');
-const DOUBLE = program('./qdrant-double-process.ts');
 
 export type BenchStore = 'sqlite' | 'qdrant';
 
@@ -50,7 +50,7 @@ export class BenchSystem {
   readonly #directory: string;
   readonly #redis: RedisServer;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #double: ChildProcess | null;
+  readonly #double: ForkedDouble | null;
   readonly #workers: ChildProcess[] = [];
   readonly #releasers: Releasers;
   #ingests = 0;
@@ -68,12 +68,8 @@ export class BenchSystem {
       EMBEDLINE_LOG_LEVEL: 'warn',
       QDRANT_URL: undefined,
     };
-    const double = store === 'sqlite' ? null : fork(DOUBLE, { execArgv: [] });
-    if (double !== null) {
-      releasers.add(() => void double.kill('SIGKILL'));
-      const [url] = (await once(double, 'message')) as [string];
-      env['QDRANT_URL'] = url;
-    }
+    const double = store === 'sqlite' ? null : releasers.own(await forkQdrantDouble());
+    if (double !== null) env['QDRANT_URL'] = double.url;
     return new BenchSystem(directory, redis, env, double, releasers);
   }
 
@@ -81,7 +77,7 @@ export class BenchSystem {
     directory: string,
     redis: RedisServer,
     env: NodeJS.ProcessEnv,
-    double: ChildProcess | null,
+    double: ForkedDouble | null,
     releasers: Releasers,
   ) {
     this.#directory = directory;
@@ -193,7 +189,7 @@ export class BenchSystem {
         worker: cpu(workers),
         inference: cpu(children),
         redis: cpu([redisPid]),
-        store: cpu(this.#double === null ? [] : [this.#double.pid ?? 0]),
+        store: cpu(this.#double === null ? [] : [this.#double.pid]),
       },
       workerMiB: most(workers),
       inferenceMiB: most(children),
