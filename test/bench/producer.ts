@@ -28,6 +28,7 @@ import {
 import { compareCorpus } from '../../apps/producer/src/ingest/compare-corpus.ts';
 import { Enqueuer } from '../../apps/producer/src/ingest/enqueue.ts';
 import { produce } from '../../apps/producer/src/ingest/produce.ts';
+import { UnfinishedBatches } from '../../apps/producer/src/ingest/unfinished-batches.ts';
 import { RepeatedTexts } from '../../apps/producer/src/ingest/repeated-texts.ts';
 import { newRunCounts } from '../../apps/producer/src/ingest/run-counts.ts';
 import { createSeenDocuments } from '../../apps/producer/src/ingest/seen-documents.ts';
@@ -148,7 +149,8 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
   const seen = releasers.own(createSeenDocuments());
   const repeated = new RepeatedTexts({ target, runSequence, signal });
   const unbounded = { maxBatches: Infinity, maxBytes: Infinity };
-  const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal, ...unbounded });
+  const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal });
+  const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, ...unbounded });
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   await produce({

@@ -20,13 +20,13 @@ export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from
 export { listModels, type ListedModel, type ModelList } from './embedder/list-models.ts';
 export {
   DEFAULT_MODEL_ID,
-  isModelId,
   resolveModel,
   sameModel,
   type ModelKind,
   type ResolvedModel,
   type ResolveModelOptions,
 } from './embedder/model-files.ts';
+export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
 export {

@@ -99,11 +99,6 @@ export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
   return keys.every((key) => a[key] === b[key]);
 }
 
-/** True for `name` and `owner/name` in letters, digits, `.`, `_` and `-`. */
-export function isModelId(text: string): boolean {
-  return /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(text);
-}
-
 const kindSchema = z.object({ model_type: z.string().optional() });
 const configSchema = z.object({
   hidden_size: z.int().positive(),

@@ -12,6 +12,7 @@ export const modelIdSchema = z
     "expected a hub id or the name of a folder: letters, digits, '_', '.' and '-', with at most one '/'",
   );
 
+/** True for `name` and `owner/name` in letters, digits, `.`, `_` and `-`. */
 export function isModelId(text: string): boolean {
   return modelIdSchema.safeParse(text).success;
 }
