@@ -72,7 +72,7 @@ using stop = listenForStop(() => process.exit(130));
 await runWorker({
   config,
   logger: createLogger({ name: 'paced-worker', level: config.logLevel }),
-  concurrency: setting('PACED_CONCURRENCY', 1),
+  inference: { processes: setting('PACED_CONCURRENCY', 1) },
   graceMs: 2_000,
   lockDurationMs,
   stop: stop.signal,

@@ -28,6 +28,9 @@ export {
 } from './embedder/model-files.ts';
 export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
+export { chooseTuning, type ChosenTuning } from './embedder/tuning/choose-tuning.ts';
+export type { InferenceTuning } from './embedder/tuning/inference-tuning.ts';
+export { machineLimits, type MachineLimits } from './embedder/tuning/machine-limits.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
 export {
   canonicalMetadata,
