@@ -41,8 +41,8 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   await using releasers = new Releasers();
   const { pipeline, store, signal } = options;
   const { definition, model, corpus, chunk, fingerprint } = pipeline;
-  const { name, collection, rebuild } = definition;
-  const wanted = { collection, pipeline: name, model: model.spec, fingerprint, rebuild };
+  const { name, collection, rebuild, partial } = definition;
+  const wanted = { collection, pipeline: name, model: model.spec, fingerprint, rebuild, partial };
   const chosen = await chooseGeneration(store, wanted);
   const open = await openForReading(chosen, options, releasers);
   const seen = releasers.own(createSeenDocuments());
