@@ -24,7 +24,11 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       const [found] = await store.generations(generation.collection);
       expect(found).toEqual({ ...generation, live: false });
       await store.publish(generation);
-      expect(await store.generations(generation.collection)).toEqual([{ ...generation, live: true }]);
+      const publishedAt = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string;
+      const manifest = { ...generation.manifest, publishedAt };
+      expect(await store.generations(generation.collection)).toEqual([
+        { ...generation, manifest, live: true },
+      ]);
     });
 
     test('publishing another moves the name, and back again', async () => {
@@ -34,8 +38,12 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       expect(second.number).toBe(first.number + 1);
       await store.publish(second);
       expect((await store.generations(first.collection)).map(({ live }) => live)).toEqual([false, true]);
-      await store.publish(first);
-      expect((await store.generations(first.collection)).map(({ live }) => live)).toEqual([true, false]);
+      const [published] = await store.generations(first.collection);
+      if (published === undefined) throw new Error('the first one is gone');
+      await store.publish(published);
+      const both = await store.generations(first.collection);
+      expect(both.map(({ live }) => live)).toEqual([true, false]);
+      expect(both[0]?.manifest.publishedAt).toBe(published.manifest.publishedAt);
       await store.dropGeneration(second);
     });
 

@@ -64,7 +64,7 @@ export {
   describeLockHolder,
   nextRunSequence,
   type RunLock,
-  type RunLockOptions,
+  type LockOwner,
 } from './run/run-lock.ts';
 export {
   NO_PRODUCER_COUNTS,

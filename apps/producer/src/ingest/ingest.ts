@@ -83,7 +83,7 @@ async function run(context: RunContext): Promise<IngestOutcome> {
   const { ledger, queue } = options;
   const { runId, runSequence } = spec;
   const recording = recordCounts(ledger, runId, counts);
-  const seen = createSeenDocuments();
+  const seen = createSeenDocuments({ keepIds: options.partial });
   try {
     const signal = AbortSignal.any([context.signal, recording.signal]);
     const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
