@@ -62,7 +62,7 @@ test.each([
   ['@qdrant/js-client-rest', /vector-store\/qdrant\//],
   ['sqlite-vec', /vector-store\/sqlite\/database\.ts$/],
   ['node:sqlite', /vector-store\/sqlite\/|redis\/file-mutex\.ts$|ingest\/seen-documents\.ts$/],
-  ['onnxruntime-node', /embedder\/(inference|static\/token-network)\.ts$/],
+  ['onnxruntime-node', /embedder\/inference\.ts$/],
   ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
   ['@huggingface/transformers', /embedder\/hub-model\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],

@@ -19,7 +19,11 @@ export function addModelCommands(program: Command, run: Run): void {
     .description('make a static model: a vector per token, no network, much faster and less exact')
     .option('--from <model>', 'the model to distill, as for ingest --model', DEFAULT_MODEL_ID)
     .option('--dtype <dtype>', "which of that model's weights")
-    .option('--dimensions <n>', 'numbers of a vector', wholeNumber(1), 256)
+    .option(
+      '--dimensions <n>',
+      "numbers of a vector; default: 256, or the model's where it has fewer",
+      wholeNumber(1),
+    )
     .option('--out <folder>', 'models folder to write to; default: EMBEDLINE_MODELS')
     .option('--name <name>', 'id of the new model; default: static/<model>-<dimensions>')
     .option('--json', 'one JSON object per line on stdout, the summary last')

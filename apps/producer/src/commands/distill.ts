@@ -10,12 +10,13 @@ import { modelJson } from './models.ts';
 export interface DistillFlags {
   readonly from: string;
   readonly dtype?: string;
-  readonly dimensions: number;
+  readonly dimensions?: number;
   readonly out?: string;
   readonly name?: string;
   readonly json?: true;
 }
 
+const DEFAULT_DIMENSIONS = 256;
 const JSON_EVERY_MS = 2_000;
 
 /** `embedline models distill`: writes a static model beside the others. @returns the exit code */
@@ -32,12 +33,13 @@ export async function distillCommand(flags: DistillFlags, context: CommandContex
     allowRemote: true,
   });
   const modelsDirectory = flags.out === undefined ? config.modelsDirectory : resolve(cwd, flags.out);
-  const id = nameOf(flags);
+  const dimensions = flags.dimensions ?? Math.min(DEFAULT_DIMENSIONS, from.spec.dimensions);
+  const id = nameOf(flags, dimensions);
   const progress = reportTokens(flags, context);
   const { tokens, varianceKept } = await distillModel({
     from,
     directory: join(modelsDirectory, id),
-    dimensions: flags.dimensions,
+    dimensions,
     signal,
     onProgress: progress.update,
   }).finally(() => progress.close());
@@ -53,13 +55,13 @@ export async function distillCommand(flags: DistillFlags, context: CommandContex
   printLine(
     stdout,
     `Distilled ${id} from ${from.spec.id} in ${formatDuration(seconds)}: ${formatCount(tokens)} tokens, ` +
-      `${flags.dimensions} dimensions (${(varianceKept * 100).toFixed(1)} % of the variance), ${formatMegabytes(weightsBytes)}.\n` +
+      `${dimensions} dimensions (${(varianceKept * 100).toFixed(1)} % of the variance), ${formatMegabytes(weightsBytes)}.\n` +
       `Next: embedline ingest ./docs --collection docs --model ${flags.out === undefined ? id : model.directory}`,
   );
   return EXIT.done;
 }
 
-function nameOf({ from, name, dimensions }: DistillFlags): string {
+function nameOf({ from, name }: DistillFlags, dimensions: number): string {
   const id =
     name ?? `static/${isAbsolute(from) ? basename(from) : (from.split('/').at(-1) ?? from)}-${dimensions}`;
   if (isModelId(id)) return id;

@@ -1,11 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { EmbedlineError, messageOf } from '../../errors.ts';
+import { EmbedlineError } from '../../errors.ts';
 import type { ResolvedModel } from '../model-files.ts';
 import { loadTokenizer, type TextTokenizer } from '../tokenizer.ts';
+import { networkVectors } from './network-vectors.ts';
 import { principalComponents, project } from './principal-components.ts';
-import { openTokenNetwork } from './token-network.ts';
-import { textTokenIds, tokenVectors } from './token-vectors.ts';
 import { zipfWeights } from './token-weights.ts';
 import { writeStaticModel } from './write-static-model.ts';
 
@@ -41,7 +39,12 @@ export async function distill(options: DistillOptions): Promise<Distilled> {
   await assertDistillable(options);
   const tokenizer = await loadTokenizer(from.directory);
   const ids = textTokenIds(tokenizer);
-  const vectors = await runNetwork(ids, tokenizer, options);
+  const vectors = await networkVectors({
+    model: from,
+    texts: ids.map((id) => tokenizer.alone(id)),
+    signal,
+    onProgress: (done) => options.onProgress?.(done, ids.length),
+  });
   signal?.throwIfAborted();
   const found = principalComponents(vectors, from.spec.dimensions);
   const reduced = project(vectors, found, dimensions);
@@ -94,30 +97,17 @@ async function assertDistillable({ from, directory, dimensions }: DistillOptions
   }
 }
 
-async function runNetwork(
-  ids: readonly number[],
-  tokenizer: TextTokenizer,
-  { from, signal, onProgress }: DistillOptions,
-): Promise<Float32Array> {
-  const network = await openTokenNetwork(from.weightsFile, from.spec, availableParallelism()).catch(
-    (cause: unknown) => {
-      throw new EmbedlineError('MODEL_INVALID', `The model cannot be loaded: ${messageOf(cause)}.`, {
-        cause,
-      });
-    },
-  );
-  try {
-    return await tokenVectors({
-      ids,
-      tokenizer,
-      run: network.run,
-      dimensions: from.spec.dimensions,
-      signal,
-      onProgress: (done) => onProgress?.(done, ids.length),
-    });
-  } finally {
-    await network.close();
-  }
+/** Ids of the tokens that can occur in a text, in order: no special, unknown or reserved ones. */
+function textTokenIds(tokenizer: TextTokenizer): number[] {
+  return Array.from({ length: tokenizer.vocabularySize }, (_, id) => id).filter((id) => {
+    const token = tokenizer.tokenOf(id);
+    return (
+      token !== undefined &&
+      id !== tokenizer.unknownId &&
+      !tokenizer.isSpecial(id) &&
+      !/^\[unused\d+\]$/.test(token)
+    );
+  });
 }
 
 function sum(values: readonly number[]): number {
