@@ -29,13 +29,13 @@ export interface TextTokenizer extends TokenCounter {
  * @throws EmbedlineError MODEL_INVALID
  */
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
-  const { tokenizer, splitsWords, byWord } = await readTokenizer(directory);
+  const { tokenizer, splitsWords, byWord, special } = await readTokenizer(directory);
   const whole = (text: string, withSpecialTokens: boolean) =>
     tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids;
   const empty = whole('', true);
   const closing = commonSuffixLength(empty, whole('a', true));
   const [before, after] = [empty.slice(0, empty.length - closing), empty.slice(empty.length - closing)];
-  const words = new WordTokens((text) => whole(text, false));
+  const words = new WordTokens((text) => whole(text, false), special);
   const encode = (text: string) =>
     byWord ? [...before, ...words.encode(text), ...after] : whole(text, true);
   return {
@@ -58,6 +58,8 @@ interface ReadTokenizer {
   readonly splitsWords: boolean;
   /** Nor does anything else in it look beyond white space. */
   readonly byWord: boolean;
+  /** Contents of the special tokens. */
+  readonly special: readonly string[];
 }
 
 async function readTokenizer(directory: string): Promise<ReadTokenizer> {
@@ -71,6 +73,7 @@ async function readTokenizer(directory: string): Promise<ReadTokenizer> {
     return {
       tokenizer: new Tokenizer({ ...definition, truncation: null, padding: null }, config),
       splitsWords,
+      special: added_tokens.map(({ content }) => content),
       byWord:
         splitsWords &&
         normalizer?.type === 'BertNormalizer' &&
