@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { environmentWithoutSecrets } from '../child-environment.ts';
 import { EmbedlineError } from '../errors.ts';
 import type { InferenceRequest, InferenceResponse, InferenceSettings } from './inference-protocol.ts';
 
@@ -18,6 +19,7 @@ export class InferenceChild {
       fileURLToPath(new URL('./inference-process.ts', import.meta.url)),
       [JSON.stringify(settings)],
       {
+        env: environmentWithoutSecrets(),
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
         execArgv: [],
