@@ -98,7 +98,7 @@ test('the environment, signals and the console have one place each', () => {
   expect(
     offenders(
       ({ text }) => /process\.env/.test(text),
-      /config\.ts$|style\.ts$|locate-server\.ts$|local-workers\.ts$|ingest-process\.ts$/,
+      /config\.ts$|style\.ts$|locate-server\.ts$|child-environment\.ts$|ingest-process\.ts$/,
     ),
   ).toEqual([]);
   expect(

@@ -57,14 +57,14 @@ describe('doctor', () => {
     const bench = await configured({ docs: { ...DOCS, schedule: { cron: '0 3 * * *' } } });
     const unset = await bench.run(['doctor', '--json']);
     expect(unset.code).toBe(1);
-    expect(unset.json.filter(({ ok }) => ok === false)).toMatchObject([
-      { check: 'schedules', detail: expect.stringContaining('embedline schedule set docs') },
+    expect(unset.json.filter(({ verdict }) => verdict === 'problem')).toMatchObject([
+      { check: 'schedules', remedy: 'embedline schedule set docs' },
     ]);
     await bench.run(['schedule', 'set', 'docs']);
     expect(await bench.run(['doctor'])).toMatchObject({ code: 0 });
     await bench.run(['schedule', 'set', 'docs', '--cron', '0 4 * * *']);
     expect((await bench.run(['doctor'])).stdout).toMatch(
-      /WRONG +schedules +docs is scheduled at "0 4 \* \* \*"/,
+      /problem +schedules +docs is scheduled at "0 4 \* \* \*"/,
     );
     await writeFile(join(bench.directory, 'embedline.config.json'), '{"pipelines":{}}');
     expect((await bench.run(['doctor'])).stdout).toMatch(/not a pipeline of the file/);

@@ -3,6 +3,7 @@ import {
   isEmbedlineError,
   messageOf,
   parseJobId,
+  redactError,
   runKeys,
   throttle,
   type Logger,
@@ -95,7 +96,7 @@ async function process(
       // The generation of a run that was given up on may be gone: that is nobody's fault.
       if (await hasEnded(job, options.ledger)) throw new UnrecoverableError(error.message);
       options.onRefusal(error);
-    } else if (!handBack.aborted) throw error;
+    } else if (!handBack.aborted) throw redactError(error);
     await job.moveToWait(token);
     throw new WaitingError();
   }

@@ -104,6 +104,7 @@ export class OpenRuns implements RunSource {
     const opening = openEmbedder(
       {
         id: spec.id,
+        revision: spec.revision,
         dtype: spec.dtype,
         modelsDirectory: config.modelsDirectory,
         dataDirectory: config.dataDirectory,

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { EmbedlineError } from './errors.ts';
+import { passwordsOf, rememberSecrets } from './redact.ts';
 
 /** Every environment variable that embedline reads, with its meaning; README and the compose file are checked against it. */
 export const environmentVariables = {
@@ -41,9 +42,17 @@ const url = (protocols: readonly string[]) => {
     .optional();
 };
 
+function hasCredentials(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username !== '' || password !== '';
+}
+
 const schema = z.object({
   REDIS_URL: url(['redis:', 'rediss:']),
-  QDRANT_URL: url(['http:', 'https:']),
+  QDRANT_URL: url(['http:', 'https:']).refine((value) => value === undefined || !hasCredentials(value), {
+    error: 'Qdrant knows no user and password: put its API key into QDRANT_API_KEY',
+  }),
   QDRANT_API_KEY: z.string().min(1).optional(),
   EMBEDLINE_HOME: z.string().min(1).default('.embedline'),
   EMBEDLINE_MODELS: z
@@ -73,11 +82,15 @@ export interface Config {
 }
 
 /**
- * The only reader of the environment. Empty variables count as not set, as compose files write them.
+ * The only reader of the environment. Empty variables count as not set, as compose files write them. Secrets that it
+ * finds are kept out of every message from then on.
  * @throws EmbedlineError CONFIG_INVALID that names every wrong variable at once, never its value
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  rememberSecrets([...passwordsOf(given['REDIS_URL']), ...passwordsOf(given['QDRANT_URL'])]);
+  // HF_TOKEN is read by transformers.js, for hub models that ask for one.
+  rememberSecrets(['QDRANT_API_KEY', 'HF_TOKEN', 'HF_ACCESS_TOKEN'].map((name) => given[name]));
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);

@@ -1,3 +1,5 @@
+import { redactSecrets } from './redact.ts';
+
 /** What kind of failure this is; programs switch on it, the exit code follows from it. */
 export type ErrorCode =
   | 'USAGE'
@@ -41,14 +43,14 @@ export interface EmbedlineErrorOptions {
 
 /**
  * The base of every error that embedline raises on purpose. The message says what failed, on what, and what
- * to do about it; it never holds a secret and never more than an excerpt of a text.
+ * to do about it; it never holds a secret (whatever was put into it) and never more than an excerpt of a text.
  */
 export class EmbedlineError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: EmbedlineErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(redactSecrets(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'EmbedlineError';
     this.code = code;
     this.retryable = options.retryable ?? false;
@@ -60,7 +62,7 @@ export function isEmbedlineError(error: unknown, code?: ErrorCode): error is Emb
   return error instanceof EmbedlineError && (code === undefined || error.code === code);
 }
 
-/** The message of anything thrown, for use inside another message. */
+/** The message of anything thrown, without secrets, for use inside another message. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return redactSecrets(error instanceof Error ? error.message : String(error));
 }

@@ -3,6 +3,8 @@ export type { TextFormat } from './chunking/atoms.ts';
 export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
+export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
+export { environmentOfCommands, environmentOfWorkers } from './child-environment.ts';
 export { environmentVariables, loadConfig, type Config } from './config.ts';
 export type {
   Chunk,
@@ -20,6 +22,7 @@ export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from
 export { listModels, type ListedModel, type ModelList } from './embedder/list-models.ts';
 export {
   DEFAULT_MODEL_ID,
+  isShippedModel,
   resolveModel,
   sameModel,
   type ModelKind,
@@ -32,6 +35,8 @@ export { chooseTuning, type ChosenTuning } from './embedder/tuning/choose-tuning
 export type { InferenceTuning } from './embedder/tuning/inference-tuning.ts';
 export { machineLimits, type MachineLimits } from './embedder/tuning/machine-limits.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
+export { describeFinding, ok, problem, warning, type Finding } from './finding.ts';
+export { assertFreeDisk, examineDisk } from './disk.ts';
 export {
   canonicalMetadata,
   chunksDigest,
@@ -52,10 +57,11 @@ export {
   type BatchQueue,
   type FailedBatch,
 } from './queue.ts';
-export { redactSecrets } from './redact.ts';
+export { redactError, redactSecrets } from './redact.ts';
 export { connectRedis, redactUrl, type Redis, type RedisRole } from './redis/connection.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
-export { checkRedis, probeRedis } from './redis/probe.ts';
+export { checkRedis, examineRedis } from './redis/examine.ts';
+export { probeRedis } from './redis/probe.ts';
 export { giveUpChunk, type GivenUpChunk } from './run/given-up.ts';
 export { runKeys, type RunKeys } from './run/run-keys.ts';
 export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
@@ -93,6 +99,8 @@ export type {
 export { Schedules, type ListedSchedule, type Schedule } from './schedule/schedules.ts';
 export { IMPATIENT, Outages, type Outage, type OutagesOptions, type Patience } from './outages.ts';
 export { throttle } from './throttle.ts';
+export { isLoopback } from './tls.ts';
+export { VERSION } from './version.ts';
 export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';

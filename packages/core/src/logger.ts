@@ -10,7 +10,7 @@ export interface LoggerOptions {
   readonly name: string;
 }
 
-/** JSON lines on stderr (stdout belongs to results); secrets are redacted in messages and errors. */
+/** JSON lines on stderr (stdout belongs to results); secrets are redacted in messages, fields and errors. */
 export function createLogger(options: LoggerOptions): Logger {
   return pino(
     {
@@ -18,6 +18,7 @@ export function createLogger(options: LoggerOptions): Logger {
       level: options.level,
       redact: { paths: ['*.apiKey', '*.password', '*["api-key"]', '*.authorization'], censor: '[redacted]' },
       serializers: { err: serializeError },
+      formatters: { log: redactFields },
       hooks: {
         logMethod(args, method) {
           method.apply(
@@ -28,6 +29,15 @@ export function createLogger(options: LoggerOptions): Logger {
       },
     },
     pino.destination({ fd: 2, sync: true }),
+  );
+}
+
+function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? redactSecrets(value) : value,
+    ]),
   );
 }
 

@@ -44,7 +44,8 @@ export function addPipelineOptions(command: Command): Command {
       `model: a folder below EMBEDLINE_MODELS, ./a/folder, or a hub id; default: ${DEFAULT_MODEL_ID}`,
     )
     .option('--dtype <dtype>', "which of the model's weights: q8, fp32, fp16, int8, uint8, q4")
-    .option('--model-revision <commit>', 'commit of a hub model')
+    .option('--model-revision <commit>', 'commit of a hub model, 40 hexadecimal digits; needed to fetch one')
+    .option('--model-sha256 <hash>', "refuse files of the model that have another hash than this, doctor's")
     .option('--chunk-tokens <n>', "longest chunk; default: the model's longest input", wholeNumber(1))
     .option(
       '--overlap-tokens <n>',

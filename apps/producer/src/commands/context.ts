@@ -6,6 +6,7 @@ import {
   createBatchQueue,
   IMPATIENT,
   openVectorStore,
+  redactSecrets,
   type Releasers,
   RunLedger,
   type BatchQueue,
@@ -50,7 +51,7 @@ export function printJson(stream: Writable, value: object): void {
 /** A line for people on stderr, whatever the command prints on stdout. */
 export function notice(context: CommandContext, text: string): void {
   const { errorStyle, stderr } = context;
-  printLine(stderr, errorStyle.yellow(text.split('\n').map(safeText).join('\n')));
+  printLine(stderr, errorStyle.yellow(redactSecrets(text).split('\n').map(safeText).join('\n')));
 }
 
 export async function openStore(
@@ -66,8 +67,8 @@ export async function openStore(
 export async function openStoreForReading(
   context: CommandContext,
   releasers: Releasers,
+  onWarning = (text: string) => notice(context, text),
 ): Promise<VectorStore> {
-  const onWarning = (text: string) => notice(context, text);
   return releasers.own(await openVectorStore(context.config, { onWarning, readOnly: true }));
 }
 
@@ -86,13 +87,12 @@ export interface RunServicesOptions {
   readonly patience?: Patience;
 }
 
-export async function openRunServices(
-  context: CommandContext,
+/** A connection to Redis: the configured one, or the private one of this machine. Nothing is checked yet. */
+export async function openRedis(
+  { config, signal }: CommandContext,
   releasers: Releasers,
-  options: RunServicesOptions = {},
-): Promise<RunServices> {
-  const { config, signal } = context;
-  const { report = (text: string) => notice(context, text), patience = IMPATIENT } = options;
+  report: (text: string) => void,
+): Promise<Pick<RunServices, 'lease' | 'redis'>> {
   const lease = await acquireRedis({
     dataDirectory: config.dataDirectory,
     url: config.redisUrl ?? undefined,
@@ -103,8 +103,19 @@ export async function openRunServices(
   releasers.add(() => lease.close());
   const redis = connectRedis({ url: lease.url, role: 'producer', name: 'embedline', onError: report });
   releasers.add(() => redis.disconnect());
+  return { lease, redis };
+}
+
+/** @throws EmbedlineError REDIS_UNREACHABLE, REDIS_NOT_INSTALLED, REDIS_UNSUITABLE */
+export async function openRunServices(
+  context: CommandContext,
+  releasers: Releasers,
+  options: RunServicesOptions = {},
+): Promise<RunServices> {
+  const { report = (text: string) => notice(context, text), patience = IMPATIENT } = options;
+  const { lease, redis } = await openRedis(context, releasers, report);
   for (const warning of await checkRedis(redis)) report(warning);
-  const { prefix } = config;
+  const { prefix } = context.config;
   const ledger = new RunLedger({ redis, prefix, patience });
   const onRefused = (reason: string | null) =>
     report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);

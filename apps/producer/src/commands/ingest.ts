@@ -1,5 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { Releasers, type ResolvedModel, type RunSpec, type VectorStore } from '@embedline/core';
+import {
+  assertFreeDisk,
+  Releasers,
+  type ResolvedModel,
+  type RunSpec,
+  type VectorStore,
+} from '@embedline/core';
 import { ingest, type IngestOptions } from '../ingest/ingest.ts';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
@@ -46,12 +52,14 @@ export async function ingestPipeline(
   pipeline: OpenPipeline,
   { json, context }: Presentation,
 ): Promise<number> {
+  const { config } = context;
+  if (config.redisUrl === null || config.qdrantUrl === null) await assertFreeDisk(config.dataDirectory);
   await using releasers = new Releasers();
   const outages = tellOutages(context, (text) => progress.notice(text));
   const { patience } = outages;
   const store = await openStore(context, releasers, patience);
   // Nobody but a person brings a private Redis back: that is told after a minute, not waited for.
-  const isPrivate = context.config.redisUrl === null;
+  const isPrivate = config.redisUrl === null;
   const services = await openRunServices(context, releasers, isPrivate ? {} : { patience });
   const progress = reportProgress({ context, services, json });
   releasers.add(() => progress.close());
@@ -70,7 +78,7 @@ export async function ingestPipeline(
     for (const text of notices) notice(context, text);
     if (json) printJson(context.stdout, summaryJson(run));
     else printLine(context.stdout, renderSummary(run, context.style));
-    await rememberRate(context.config.dataDirectory, run);
+    await rememberRate(config.dataDirectory, run);
     return run.deadLetters > 0 ? EXIT.deadLetters : EXIT.done;
   } catch (error) {
     progress.close();

@@ -62,6 +62,7 @@ async function modelOf(
   const resolved = await resolveModel({
     id: flags.model ?? model.id,
     dtype: model.dtype,
+    revision: model.revision,
     modelsDirectory,
     dataDirectory,
     allowRemote: flags.model !== undefined,

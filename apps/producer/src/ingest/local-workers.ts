@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { EmbedlineError, type Config } from '@embedline/core';
+import { EmbedlineError, environmentOfWorkers, type Config } from '@embedline/core';
 
 export interface LocalWorkersOptions {
   readonly count: number;
@@ -70,7 +70,7 @@ function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions)
     // The channel tells a worker that its ingest was killed, and could stop nothing.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
-      ...process.env,
+      ...environmentOfWorkers(),
       REDIS_URL: redisUrl,
       EMBEDLINE_HOME: config.dataDirectory,
       EMBEDLINE_MODELS: modelsDirectory,

@@ -69,7 +69,16 @@ export const pipelineSchema = z.strictObject({
   metadataFields: metadataFieldsSchema.default([]),
   model: textSchema.default(DEFAULT_MODEL_ID),
   dtype: textSchema.optional(),
-  modelRevision: textSchema.optional(),
+  /** Commit of a hub model, 40 hexadecimal digits: a branch or tag may point elsewhere tomorrow. */
+  modelRevision: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/, 'expected a commit, 40 hexadecimal digits')
+    .optional(),
+  /** The hash that `embedline doctor` shows: files that have another one are refused. */
+  modelSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits')
+    .optional(),
   /** Longest chunk in tokens. Defaults to the model's longest input. */
   chunkTokens: z.int().min(1).optional(),
   /** Defaults to 0. */

@@ -1,4 +1,3 @@
-import { isAbsolute, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import {
   createChunker,
@@ -6,7 +5,6 @@ import {
   loadTokenCounter,
   parseChunkingOptions,
   pipelineFingerprint,
-  resolveModel,
   type Chunk,
   type ChunkableText,
   type ChunkingOptions,
@@ -17,6 +15,7 @@ import {
 import { ZodError } from 'zod';
 import { Corpus } from '../readers/corpus.ts';
 import type { PipelineDefinition } from './definition.ts';
+import { findModel } from './find-model.ts';
 
 /** A definition whose model was found and whose sources are there: ready to be read. */
 export interface OpenPipeline {
@@ -36,7 +35,8 @@ export async function openPipeline(
   definition: PipelineDefinition,
   { config, stdin }: { readonly config: Config; readonly stdin: Readable },
 ): Promise<OpenPipeline> {
-  const model = await findModel(definition, config);
+  // The user has named the model: what is not here may be fetched.
+  const model = await findModel(definition, config, { allowRemote: true });
   const chunking = chunkingOf(definition, model.spec);
   const corpus = openCorpus(definition, stdin);
   await corpus.survey();
@@ -47,22 +47,6 @@ export async function openPipeline(
     chunk: createChunker(chunking, await loadTokenCounter(model)),
     fingerprint: pipelineFingerprint(chunking),
   };
-}
-
-function findModel(
-  { model, dtype, modelRevision, directory }: PipelineDefinition,
-  { modelsDirectory, dataDirectory }: Config,
-): Promise<ResolvedModel> {
-  const isFolder = /^\.{0,2}\//.test(model) && !isAbsolute(model);
-  return resolveModel({
-    id: isFolder ? resolve(directory, model) : model,
-    dtype,
-    revision: modelRevision,
-    modelsDirectory,
-    dataDirectory,
-    // The user has named the model: what is not here may be fetched.
-    allowRemote: true,
-  });
 }
 
 function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: ModelSpec): ChunkingOptions {

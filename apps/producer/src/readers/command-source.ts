@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
+import { environmentOfCommands, redactSecrets } from '@embedline/core';
 import { FileProblem } from './file-blocks.ts';
 import type { SourceFormat } from './read-item.ts';
 
@@ -13,9 +14,10 @@ export interface CommandSource {
 /** What is kept of a program's standard error, for the message when it fails. */
 const STDERR_CHARACTERS = 500;
 
-/** How a command is named where a file's path would stand. */
+/** How a command is named where a file's path would stand: without what looks like a secret among its arguments. */
 export function showCommand({ command }: CommandSource): string {
-  return `$ ${[basename(command[0] ?? ''), ...command.slice(1)].join(' ')}`.slice(0, 200);
+  const line = [basename(command[0] ?? ''), ...command.slice(1)].join(' ');
+  return `$ ${redactSecrets(line)}`.slice(0, 200);
 }
 
 /**
@@ -29,7 +31,11 @@ export async function* commandBlocks(
 ): AsyncGenerator<Buffer> {
   signal?.throwIfAborted();
   const [program = '', ...args] = source.command;
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environmentOfCommands(),
+  });
   const stderr = rememberEnd(child);
   const ended = waitForEnd(child);
   const kill = () => child.kill('SIGKILL');
@@ -61,7 +67,11 @@ function waitForEnd(child: ChildProcess): Promise<string | null> {
 function rememberEnd(child: ChildProcess): () => string {
   let end = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    end = (end + text).slice(-STDERR_CHARACTERS);
+    // Twice of what is shown, so that the cut goes through no secret that is shown.
+    end = (end + text).slice(-2 * STDERR_CHARACTERS);
   });
-  return () => (end.trim() === '' ? '' : `: ${end.trim().replaceAll(/\s+/g, ' ')}`);
+  return () =>
+    end.trim() === ''
+      ? ''
+      : `: ${redactSecrets(end.trim()).slice(-STDERR_CHARACTERS).replaceAll(/\s+/g, ' ')}`;
 }

@@ -1,3 +1,4 @@
+import { assertCanaries, readReferences } from './canaries.ts';
 import type { Embedder, TokenCounter } from './embedder.ts';
 import type { ChooseTuningOptions } from './tuning/choose-tuning.ts';
 import type { InferenceTuning } from './tuning/inference-tuning.ts';
@@ -16,7 +17,11 @@ export interface EmbedderOptions extends TuningFlags {
   readonly onWarning?: (message: string) => void;
 }
 
-/** Finds the model and loads it. Adapters are imported on first use: a command that embeds nothing loads none. */
+/**
+ * Finds the model and loads it. Adapters are imported on first use: a command that embeds nothing loads none.
+ * @throws EmbedlineError MODEL_NOT_FOUND; MODEL_INVALID, also when this machine gives canary texts other vectors than the
+ * references of a shipped model
+ */
 export async function createEmbedder(
   model: ResolveModelOptions | ResolvedModel,
   options: EmbedderOptions = {},
@@ -27,11 +32,19 @@ export async function createEmbedder(
     return createStaticEmbedder(resolved);
   }
   const { createLocalEmbedder } = await import('./local-embedder.ts');
-  return createLocalEmbedder({
+  const embedder = await createLocalEmbedder({
     model: resolved,
     onWarning: options.onWarning,
     ...(await tuningFor(resolved, options)),
   });
+  try {
+    const references = await readReferences(resolved.spec, resolved.modelsDirectory);
+    if (references !== null) await assertCanaries(embedder, references);
+    return embedder;
+  } catch (error) {
+    await embedder.close();
+    throw error;
+  }
 }
 
 async function tuningFor(

@@ -5,7 +5,9 @@
 export interface ModelSpec {
   /** Hub id or the name of a folder under the models directory, e.g. `sentence-transformers/all-MiniLM-L6-v2`. */
   readonly id: string;
-  /** SHA-256 (hex) over the weights and the tokenizer. */
+  /** Commit of the hub repository that it was fetched from; absent for a folder. */
+  readonly revision?: string;
+  /** SHA-256 (hex) over the weights and the tokenizer; see hash-model.ts. */
   readonly hash: string;
   /** Which weights file, in transformers.js names, e.g. `q8`. */
   readonly dtype: string;

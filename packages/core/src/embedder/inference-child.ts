@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { environmentWithoutSecrets } from '../child-environment.ts';
 import { EmbedlineError } from '../errors.ts';
 import type { InferenceRequest, InferenceResponse, InferenceSettings } from './inference-protocol.ts';
 
@@ -25,6 +26,7 @@ export class InferenceChild {
   /** @param program speaks the protocol of inference-protocol.ts. Defaults to inference-process.ts */
   constructor(settings: InferenceSettings, program = PROGRAM) {
     this.#process = fork(fileURLToPath(program), [JSON.stringify(settings)], {
+      env: environmentWithoutSecrets(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       execArgv: [],

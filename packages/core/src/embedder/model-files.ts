@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import type { ModelSpec } from './embedder.ts';
 import { isModelId } from './model-id.ts';
-import { fetchHubModel } from './hub-model.ts';
-import { isFile, readJson, readOptionalJson, sha256 } from './model-folder.ts';
+import { hashModel, type ModelHashes } from './hash-model.ts';
+import { fetchHubModel, findFetched } from './hub-model.ts';
+import { isFile, readJson, readOptionalJson } from './model-folder.ts';
 import { readStaticFiles, STATIC_MODEL_TYPE } from './static/static-files.ts';
 
 export interface ResolveModelOptions {
@@ -14,8 +14,10 @@ export interface ResolveModelOptions {
   readonly modelsDirectory: string;
   /** Which weights, in transformers.js names. Defaults to the first there is of q8, fp32; a static model has one only. */
   readonly dtype?: string | undefined;
-  /** Commit of the hub repository. Defaults to `main`. */
+  /** Commit of the hub repository, 40 hexadecimal digits. Without one nothing is fetched. */
   readonly revision?: string | undefined;
+  /** What {@link ModelSpec.hash} must be. */
+  readonly sha256?: string | undefined;
   /** Fetch from the hub what is not here. Defaults to false. */
   readonly allowRemote?: boolean | undefined;
   /** Hub models are kept below `<dataDirectory>/hub`. */
@@ -59,6 +61,11 @@ const PINNED_SHA256: Readonly<Record<string, { readonly weights: string; readonl
   },
 };
 
+/** True for a model that ships with embedline, whose files {@link resolveModel} has found to be the right ones. */
+export function isShippedModel({ id, dtype }: ModelSpec): boolean {
+  return PINNED_SHA256[`${id}/${dtype}`] !== undefined;
+}
+
 /**
  * Finds a model's files and reads from them how it is to be used: pooling, dimensions, longest input, prefixes.
  * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID
@@ -72,9 +79,12 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
       ? await readStaticFiles(directory, options.dtype)
       : await readTransformerFiles(directory, options);
   const prompts = await readOptionalJson(join(directory, 'config_sentence_transformers.json'), promptsSchema);
+  const hashes = await hashModel(weightsFile, join(directory, 'tokenizer.json'));
+  assertPinned(hashes, weightsFile, `${id}/${dtype}`, options.sha256);
   const spec: ModelSpec = {
     id,
-    hash: await hashModel(weightsFile, join(directory, 'tokenizer.json'), `${id}/${dtype}`),
+    ...(options.revision === undefined ? {} : { revision: options.revision }),
+    hash: hashes.whole,
     dtype,
     pooling,
     dimensions,
@@ -127,6 +137,8 @@ async function locate(
     );
   }
   if (!isModelId(id)) throw notFound(options, 'that is not a model id');
+  const fetched = await findFetched(options);
+  if (fetched !== null) return { id, ...fetched };
   const directory = join(modelsDirectory, id);
   if (await isFile(join(directory, 'config.json'))) return { id, directory, modelsDirectory };
   if (options.allowRemote !== true) throw notFound(options, `${directory} is not there`);
@@ -172,15 +184,24 @@ function notFound({ id, modelsDirectory }: ResolveModelOptions, reason: string):
   );
 }
 
-async function hashModel(weightsFile: string, tokenizerFile: string, pinnedAs: string): Promise<string> {
-  const [weights, tokenizer] = await Promise.all([sha256(weightsFile), sha256(tokenizerFile)]);
+function assertPinned(
+  hashes: ModelHashes,
+  weightsFile: string,
+  pinnedAs: string,
+  sha256: string | undefined,
+): void {
   const pinned = PINNED_SHA256[pinnedAs];
-  if (pinned !== undefined && (pinned.weights !== weights || pinned.tokenizer !== tokenizer)) {
+  if (pinned !== undefined && (pinned.weights !== hashes.weights || pinned.tokenizer !== hashes.tokenizer)) {
     throw new EmbedlineError(
       'MODEL_INVALID',
       `The files of ${pinnedAs} are not the ones that ship with embedline (SHA-256 differs): ${weightsFile}. ` +
         `Restore them with: git checkout -- models`,
     );
   }
-  return createHash('sha256').update(weights).update(tokenizer).digest('hex');
+  if (sha256 === undefined || sha256 === hashes.whole) return;
+  throw new EmbedlineError(
+    'MODEL_INVALID',
+    `The files of model ${pinnedAs} are not the ones that are pinned: their hash is ${hashes.whole}, not ${sha256}. ` +
+      `Put the right ones back, or, if you have changed them yourself, change modelSha256.`,
+  );
 }

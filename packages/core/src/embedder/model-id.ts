@@ -12,6 +12,9 @@ export const modelIdSchema = z
     "expected a hub id or the name of a folder: letters, digits, '_', '.' and '-', with at most one '/'",
   );
 
+/** A commit: the one name of a state of a hub repository that nobody can point elsewhere. */
+export const revisionSchema = z.string().regex(/^[0-9a-f]{40}$/, 'expected a commit, 40 hexadecimal digits');
+
 /** True for `name` and `owner/name` in letters, digits, `.`, `_` and `-`. */
 export function isModelId(text: string): boolean {
   return modelIdSchema.safeParse(text).success;

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { redactSecrets } from '../redact.ts';
+import { passwordsOf, redactSecrets, rememberSecrets } from '../redact.ts';
 
 export type { Redis } from 'ioredis';
 
@@ -24,6 +24,7 @@ const REPORT_EVERY_MS = 10_000;
 
 /** Builds every connection to Redis that embedline uses; the settings are hazards B11, B12, B17 and B18. */
 export function connectRedis({ url, role, name, onError }: ConnectRedisOptions): Redis {
+  rememberSecrets(passwordsOf(url));
   const redis = new Redis(url, {
     ...(name === undefined ? {} : { connectionName: name }),
     connectTimeout: role === 'probe' ? 3_000 : 10_000,

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { environmentWithoutSecrets } from '../child-environment.ts';
 import { EmbedlineError } from '../errors.ts';
 import { REDIS_IMAGE, type ServerSource } from './locate-server.ts';
 import { probeRedis } from './probe.ts';
@@ -38,7 +39,12 @@ export async function startServer(
   const config = join(directory, 'redis.conf');
   await writeFile(config, configuration(address, inDocker ? '/data' : directory, inDocker), { mode: 0o600 });
   if (source.kind === 'docker') await startContainer(address, directory);
-  else spawn(source.path, [config], { detached: true, stdio: 'ignore' }).unref();
+  else
+    spawn(source.path, [config], {
+      detached: true,
+      stdio: 'ignore',
+      env: environmentWithoutSecrets(),
+    }).unref();
   const deadlineMs = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     signal?.throwIfAborted();
@@ -72,7 +78,9 @@ function configuration({ port, password }: ServerAddress, directory: string, inD
 async function startContainer({ port }: ServerAddress, directory: string): Promise<void> {
   const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
   const publish = ['-p', `127.0.0.1:${port}:6379`, '-v', `${directory}:/data`, '--user', user];
-  await run('docker', ['run', '--rm', '-d', ...publish, REDIS_IMAGE, 'redis-server', '/data/redis.conf']);
+  await run('docker', ['run', '--rm', '-d', ...publish, REDIS_IMAGE, 'redis-server', '/data/redis.conf'], {
+    env: environmentWithoutSecrets(),
+  });
 }
 
 async function freePort(): Promise<number> {

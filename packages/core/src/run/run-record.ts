@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
-import { modelIdSchema } from '../embedder/model-id.ts';
+import { modelIdSchema, revisionSchema } from '../embedder/model-id.ts';
 import type { Outage } from '../outages.ts';
 import { parseStored } from '../redis/stored-value.ts';
 import { NO_PRODUCER_COUNTS, type ProducerCounts, type RunProgress, type RunSpec } from './run.ts';
@@ -21,6 +21,7 @@ const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   generation: z.strictObject({ collection: name, name, identity: name }),
   model: z.strictObject({
     id: modelIdSchema,
+    revision: revisionSchema.exactOptional(),
     hash: z.string().regex(/^[0-9a-f]{64}$/),
     dtype: z.string().max(20),
     pooling: z.enum(['mean', 'cls']),

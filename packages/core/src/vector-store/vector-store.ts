@@ -129,6 +129,8 @@ export interface VectorStore {
   readonly kind: StoreKind;
   /** Where it is, for messages; without credentials. */
   readonly location: string;
+  /** Of the server or library behind it, for messages. */
+  readonly version: string;
   /** Every generation of one collection, or of all, oldest first. Touches nothing that embedline did not make. */
   generations(collection?: string, options?: ReadOptions): Promise<readonly Generation[]>;
   /** Makes the next generation, with its indexes and identity, not yet live. @throws COLLECTION_INCOMPATIBLE when the public name is taken by something that is not embedline's */

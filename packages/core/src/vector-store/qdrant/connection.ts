@@ -1,5 +1,6 @@
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { EmbedlineError } from '../../errors.ts';
+import { isLoopback } from '../../tls.ts';
 import { IMPATIENT, type Patience } from '../../outages.ts';
 import { toEmbedlineError } from './qdrant-errors.ts';
 import { watchRetryAfter, type RetryAfter } from './retry-after.ts';
@@ -36,13 +37,14 @@ export class QdrantConnection {
   readonly #options: QdrantConnectionOptions;
   readonly #retryAfter: RetryAfter;
   #closed = false;
+  #version = 'unknown';
 
   constructor(options: QdrantConnectionOptions) {
     const { host, port, https, prefix } = parseUrl(options.url);
     this.location = `${https ? 'https' : 'http'}://${host}:${port}${prefix}`;
     this.#options = options;
     this.#retryAfter = watchRetryAfter(new URL(this.location).origin);
-    if (options.apiKey !== undefined && !https && !/^(localhost|127\.|\[?::1)/.test(host)) {
+    if (options.apiKey !== undefined && !https && !isLoopback(host)) {
       options.onWarning?.(`The API key goes to ${this.location} unencrypted. Use https.`);
     }
     this.#client = silently(
@@ -130,6 +132,11 @@ export class QdrantConnection {
     await this.write(operation, () => sendJson({ method, url, body, apiKey, timeoutMs, signal }), signal);
   }
 
+  /** Of the server; `unknown` until it was asked. */
+  get version(): string {
+    return this.#version;
+  }
+
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */
   async assertServer(signal?: AbortSignal): Promise<void> {
     // Not patient: whoever opens a store is told at once that it is not there.
@@ -142,6 +149,7 @@ export class QdrantConnection {
         `What answered at ${this.location} is not Qdrant. Check QDRANT_URL.`,
       );
     }
+    this.#version = version;
     const [major = 0, minor = 0] = version.split('.').map(Number);
     if (major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1])) {
       throw new EmbedlineError(

@@ -16,6 +16,7 @@ const mainSchema = z.object({
   createdAt: z.string(),
   model: z.object({
     id: z.string(),
+    revision: z.string().exactOptional(),
     hash: z.string(),
     dtype: z.string(),
     pooling: z.enum(['mean', 'cls']),

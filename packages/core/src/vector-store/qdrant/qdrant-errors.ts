@@ -1,4 +1,5 @@
 import { EmbedlineError, messageOf } from '../../errors.ts';
+import { certificateTrouble } from '../../tls.ts';
 
 /** The server as messages name it, without credentials. */
 export interface ServerName {
@@ -68,6 +69,9 @@ export function toEmbedlineError(
     // A proxy shows a page of its own while what is behind it is away.
     return new EmbedlineError('STORE_UNREACHABLE', text, { ...options, retryable: true });
   }
+  const certificate = status === null ? certificateTrouble(reason) : null;
+  if (certificate !== null)
+    return new EmbedlineError('STORE_UNREACHABLE', `${where} cannot be trusted: ${certificate}`, options);
   if (status === 401 || status === 403) {
     return new EmbedlineError(
       'STORE_UNAUTHORIZED',

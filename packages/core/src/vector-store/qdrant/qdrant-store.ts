@@ -60,6 +60,10 @@ class QdrantStore implements VectorStore {
     return this.#connection.location;
   }
 
+  get version(): string {
+    return this.#connection.version;
+  }
+
   async generations(collection?: string, options: ReadOptions = {}): Promise<readonly Generation[]> {
     const found = await this.#find(collection, options);
     return found.filter(({ complete }) => complete).map(({ generation }) => generation);

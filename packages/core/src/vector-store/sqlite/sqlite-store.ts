@@ -33,6 +33,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Vect
 
 class SqliteStore implements VectorStore {
   readonly kind = 'sqlite';
+  readonly version = process.versions['sqlite'] ?? 'unknown';
   readonly location: string;
   readonly #options: SqliteStoreOptions;
   readonly #catalogue: Catalogue;

@@ -1,0 +1,23 @@
+import type { Check } from './check.ts';
+import { configuration } from './configuration.ts';
+import { disk } from './disk.ts';
+import { model } from './model.ts';
+import { redis } from './redis.ts';
+import { runtime } from './runtime.ts';
+import { schedules } from './schedules.ts';
+import { transport } from './transport.ts';
+import { vectorStore } from './vector-store.ts';
+import { workers } from './workers.ts';
+
+/** Everything that `embedline doctor` looks at, in the order in which it is shown. */
+export const CHECKS: readonly Check[] = [
+  runtime,
+  configuration,
+  disk,
+  redis,
+  workers,
+  vectorStore,
+  transport,
+  model,
+  schedules,
+];

@@ -1,0 +1,72 @@
+import {
+  createEmbedder,
+  examineCanaries,
+  isShippedModel,
+  ok,
+  readReferences,
+  warning,
+  type Finding,
+  type ResolvedModel,
+} from '@embedline/core';
+import { pipelineSchema, type PipelineDefinition } from '../pipeline/definition.ts';
+import { findModel } from '../pipeline/find-model.ts';
+import type { Check, Surroundings } from './check.ts';
+
+/** The models of the pipelines that are configured, or the default one: files, hash, and vectors of canary texts. */
+export const model: Check = {
+  name: 'model',
+  examine: async (surroundings) => {
+    const findings: Finding[] = [];
+    for (const { resolved, pinned } of await modelsOf(surroundings)) {
+      findings.push(describeModel(resolved, pinned));
+      findings.push(...(await embedCanaries(resolved, surroundings)));
+    }
+    return findings;
+  },
+};
+
+interface FoundModel {
+  readonly resolved: ResolvedModel;
+  /** False when files of any content would be taken. */
+  readonly pinned: boolean;
+}
+
+/** Each once, however many pipelines have it. */
+async function modelsOf({ context, file }: Surroundings): Promise<FoundModel[]> {
+  const configured = await file().catch(() => null);
+  const definitions = [...(configured?.pipelines.values() ?? [])];
+  if (definitions.length === 0) definitions.push(withDefaults(context.cwd));
+  const models = new Map<string, FoundModel>();
+  for (const definition of definitions) {
+    const resolved = await findModel(definition, context.config, { allowRemote: false });
+    const { hash } = resolved.spec;
+    const pinned = isShippedModel(resolved.spec) || definition.modelSha256 !== undefined;
+    models.set(hash, { resolved, pinned: pinned && models.get(hash)?.pinned !== false });
+  }
+  return [...models.values()];
+}
+
+function describeModel({ spec }: ResolvedModel, pinned: boolean): Finding {
+  const found = `${spec.id} ${spec.dtype}, ${spec.dimensions} dimensions, sha256 ${spec.hash}`;
+  if (pinned) return ok('model', `${found}, as pinned`);
+  return warning(
+    'model',
+    `${found}, whatever its files hold.`,
+    `Pin it in the configuration file: modelSha256: '${spec.hash}'`,
+  );
+}
+
+function withDefaults(directory: string): PipelineDefinition {
+  return { ...pipelineSchema.parse({ sources: ['.'], collection: 'default' }), name: 'default', directory };
+}
+
+async function embedCanaries(resolved: ResolvedModel, { context }: Surroundings): Promise<Finding[]> {
+  const references = await readReferences(resolved.spec, context.config.modelsDirectory);
+  if (references === null) return [];
+  const embedder = await createEmbedder(resolved, { processes: 1 });
+  try {
+    return [await examineCanaries(embedder, references)];
+  } finally {
+    await embedder.close();
+  }
+}

@@ -1,0 +1,15 @@
+import { readFile } from 'node:fs/promises';
+
+/** The rules of the Redis user that SECURITY.md asks for, as it writes them. */
+export async function documentedAclRules(): Promise<string> {
+  const text = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+  const rules = /^ACL SETUSER embedline on >PASSWORD (.+)$/m.exec(text)?.[1];
+  if (rules === undefined) throw new Error('SECURITY.md names no rules for the Redis user.');
+  return rules;
+}
+
+/** The same for another prefix and password, as arguments of ACL SETUSER. */
+export async function aclRules(prefix: string, password: string): Promise<string[]> {
+  const rules = await documentedAclRules();
+  return ['embedline', 'on', `>${password}`, ...rules.replaceAll('{embedline}', prefix).split(' ')];
+}
