@@ -20,14 +20,17 @@ export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from
 export { listModels, type ListedModel, type ModelList } from './embedder/list-models.ts';
 export {
   DEFAULT_MODEL_ID,
-  isModelId,
   resolveModel,
   sameModel,
   type ModelKind,
   type ResolvedModel,
   type ResolveModelOptions,
 } from './embedder/model-files.ts';
+export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
+export { chooseTuning, type ChosenTuning } from './embedder/tuning/choose-tuning.ts';
+export type { InferenceTuning } from './embedder/tuning/inference-tuning.ts';
+export { machineLimits, type MachineLimits } from './embedder/tuning/machine-limits.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
 export {
   canonicalMetadata,
@@ -61,7 +64,7 @@ export {
   describeLockHolder,
   nextRunSequence,
   type RunLock,
-  type RunLockOptions,
+  type LockOwner,
 } from './run/run-lock.ts';
 export {
   NO_PRODUCER_COUNTS,

@@ -1,10 +1,18 @@
 import type { Embedder, TokenCounter } from './embedder.ts';
+import type { ChooseTuningOptions } from './tuning/choose-tuning.ts';
+import type { InferenceTuning } from './tuning/inference-tuning.ts';
 import type { Distilled, DistillOptions } from './static/distill.ts';
 import { resolveModel, type ResolvedModel, type ResolveModelOptions } from './model-files.ts';
 
-export interface EmbedderOptions {
-  /** Inference processes. Defaults to the cores this process may use. A static model has none. */
-  readonly processes?: number;
+/** What somebody says of it; the rest is found. */
+type TuningFlags = { readonly [Name in keyof InferenceTuning]?: number | undefined };
+
+export interface EmbedderOptions extends TuningFlags {
+  /** How to find what is not given of processes, threads and micro-batches. Defaults to what is usual; see local-embedder.ts. */
+  readonly tuning?: ChooseTuningOptions & {
+    /** Told how the model is run. */
+    readonly onChosen?: (tuning: InferenceTuning) => void;
+  };
   readonly onWarning?: (message: string) => void;
 }
 
@@ -19,7 +27,28 @@ export async function createEmbedder(
     return createStaticEmbedder(resolved);
   }
   const { createLocalEmbedder } = await import('./local-embedder.ts');
-  return createLocalEmbedder({ model: resolved, ...options });
+  return createLocalEmbedder({
+    model: resolved,
+    onWarning: options.onWarning,
+    ...(await tuningFor(resolved, options)),
+  });
+}
+
+async function tuningFor(
+  model: ResolvedModel,
+  { tuning, processes, threadsPerProcess, microBatchTokens }: EmbedderOptions,
+): Promise<TuningFlags> {
+  if (tuning === undefined) return { processes, threadsPerProcess, microBatchTokens };
+  const { chooseTuning } = await import('./tuning/choose-tuning.ts');
+  const found = await chooseTuning(model, tuning);
+  const cores = found.processes * found.threadsPerProcess;
+  const chosen = {
+    processes: processes ?? Math.max(1, Math.floor(cores / (threadsPerProcess ?? found.threadsPerProcess))),
+    threadsPerProcess: threadsPerProcess ?? (processes === undefined ? found.threadsPerProcess : 1),
+    microBatchTokens: microBatchTokens ?? found.microBatchTokens,
+  };
+  tuning.onChosen?.(chosen);
+  return chosen;
 }
 
 /** Counts tokens as the model will, without loading the model. */

@@ -3,6 +3,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import type { ModelSpec } from './embedder.ts';
+import { isModelId } from './model-id.ts';
 import { fetchHubModel } from './hub-model.ts';
 import { isFile, readJson, readOptionalJson, sha256 } from './model-folder.ts';
 import { readStaticFiles, STATIC_MODEL_TYPE } from './static/static-files.ts';
@@ -98,11 +99,6 @@ export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
   return keys.every((key) => a[key] === b[key]);
 }
 
-/** True for `name` and `owner/name` in letters, digits, `.`, `_` and `-`. */
-export function isModelId(text: string): boolean {
-  return /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(text);
-}
-
 const kindSchema = z.object({ model_type: z.string().optional() });
 const configSchema = z.object({
   hidden_size: z.int().positive(),
@@ -121,10 +117,14 @@ async function locate(
   const { id, modelsDirectory } = options;
   if (isAbsolute(id) || id.startsWith('.')) {
     const directory = resolve(id);
-    if (await isFile(join(directory, 'config.json'))) {
-      return { id: basename(directory), directory, modelsDirectory: dirname(directory) };
-    }
-    throw notFound(options, `the folder ${directory} has no config.json`);
+    if (!(await isFile(join(directory, 'config.json'))))
+      throw notFound(options, `the folder ${directory} has no config.json`);
+    const name = basename(directory);
+    if (isModelId(name)) return { id: name, directory, modelsDirectory: dirname(directory) };
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `The folder ${directory} cannot name a model, since workers look it up by that name: use letters, digits, '_', '.' and '-' only.`,
+    );
   }
   if (!isModelId(id)) throw notFound(options, 'that is not a model id');
   const directory = join(modelsDirectory, id);

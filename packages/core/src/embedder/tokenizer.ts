@@ -4,9 +4,15 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import type { TokenCounter } from './embedder.ts';
+import { WordTokens } from './word-tokens.ts';
 
+const typed = z.looseObject({ type: z.string() }).nullish();
 const definitionSchema = z.looseObject({
-  pre_tokenizer: z.looseObject({ type: z.string() }).nullish(),
+  normalizer: typed,
+  pre_tokenizer: typed,
+  added_tokens: z
+    .array(z.looseObject({ content: z.string(), normalized: z.boolean().optional() }))
+    .default([]),
   model: z.looseObject({ unk_token: z.string().nullish() }),
 });
 
@@ -41,24 +47,28 @@ export async function loadTokenizer(
   directory: string,
   { specialTokens = true }: TokenizerOptions = {},
 ): Promise<TextTokenizer> {
-  const { tokenizer, splitsWords, unknownToken } = await readTokenizer(directory);
+  const { tokenizer, splitsWords, byWord, unknownToken } = await readTokenizer(directory);
   const addedTokens = tokenizer.get_added_tokens_decoder();
-  const encode = (text: string, withSpecialTokens: boolean) =>
+  const whole = (text: string, withSpecialTokens: boolean) =>
     tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids;
-  const empty = encode('', specialTokens);
-  const closing = commonSuffixLength(empty, encode('a', specialTokens));
+  const empty = whole('', specialTokens);
+  const closing = commonSuffixLength(empty, whole('a', specialTokens));
+  const [before, after] = [empty.slice(0, empty.length - closing), empty.slice(empty.length - closing)];
+  const words = new WordTokens((text) => whole(text, false));
+  const encode = (text: string) =>
+    byWord ? [...before, ...words.encode(text), ...after] : whole(text, specialTokens);
   return {
     unknownId: unknownToken === null ? null : (tokenizer.token_to_id(unknownToken) ?? null),
     vocabularySize: [...tokenizer.get_vocab().values()].reduce((size, id) => Math.max(size, id + 1), 0),
     isSpecial: (id) => addedTokens.get(id)?.special === true,
     tokenOf: (id) => tokenizer.id_to_token(id),
-    alone: (id) => empty.toSpliced(empty.length - closing, 0, id),
+    alone: (id) => [...before, id, ...after],
     specialTokens: empty.length,
     additive: splitsWords,
-    count: (text) => (text === '' ? 0 : encode(text, false).length),
+    count: (text) => (byWord ? words.count(text) : text === '' ? 0 : whole(text, false).length),
     encode: (text, maxTokens) => {
       const longest = maxTokens * MAX_CHARACTERS_PER_TOKEN;
-      const ids = encode(text.length > longest ? text.slice(0, longest).toWellFormed() : text, specialTokens);
+      const ids = encode(text.length > longest ? text.slice(0, longest).toWellFormed() : text);
       const truncated = ids.length > maxTokens || text.length > longest;
       if (ids.length <= maxTokens) return { ids, truncated };
       return { ids: [...ids.slice(0, maxTokens - closing), ...ids.slice(ids.length - closing)], truncated };
@@ -68,7 +78,10 @@ export async function loadTokenizer(
 
 interface ReadTokenizer {
   readonly tokenizer: Tokenizer;
+  /** A word's tokens do not depend on its neighbours. */
   readonly splitsWords: boolean;
+  /** Nor does anything else in it look beyond white space. */
+  readonly byWord: boolean;
   readonly unknownToken: string | null;
 }
 
@@ -82,12 +95,18 @@ async function readTokenizer(directory: string): Promise<ReadTokenizer> {
       if (error.code === 'ENOENT') return {};
       throw error;
     });
+    const splitsWords = definition.pre_tokenizer?.type === 'BertPreTokenizer';
+    const { normalizer, added_tokens } = definition;
     return {
       tokenizer: new Tokenizer(
         { ...definition, truncation: null, padding: null },
         z.looseObject({}).parse(config),
       ),
-      splitsWords: definition.pre_tokenizer?.type === 'BertPreTokenizer',
+      splitsWords,
+      byWord:
+        splitsWords &&
+        normalizer?.type === 'BertNormalizer' &&
+        added_tokens.every(({ content, normalized }) => normalized === false && !/\s/.test(content)),
       unknownToken: definition.model.unk_token ?? null,
     };
   } catch (cause) {
