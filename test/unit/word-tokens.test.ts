@@ -55,7 +55,7 @@ test('words are tokenised once, and forgotten in the order of their last use', (
   const words = new WordTokens((word) => {
     asked.push(word);
     return [word.length];
-  });
+  }, []);
   expect(words.encode('to be or\nnot  to\tbe ')).toEqual([2, 2, 2, 3, 2, 2]);
   expect(asked).toEqual(['to', 'be', 'or', 'not']);
   for (let index = 0; index < 100_000; index += 1) {

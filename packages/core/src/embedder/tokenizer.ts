@@ -47,14 +47,14 @@ export async function loadTokenizer(
   directory: string,
   { specialTokens = true }: TokenizerOptions = {},
 ): Promise<TextTokenizer> {
-  const { tokenizer, splitsWords, byWord, unknownToken } = await readTokenizer(directory);
+  const { tokenizer, splitsWords, byWord, special, unknownToken } = await readTokenizer(directory);
   const addedTokens = tokenizer.get_added_tokens_decoder();
   const whole = (text: string, withSpecialTokens: boolean) =>
     tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids;
   const empty = whole('', specialTokens);
   const closing = commonSuffixLength(empty, whole('a', specialTokens));
   const [before, after] = [empty.slice(0, empty.length - closing), empty.slice(empty.length - closing)];
-  const words = new WordTokens((text) => whole(text, false));
+  const words = new WordTokens((text) => whole(text, false), special);
   const encode = (text: string) =>
     byWord ? [...before, ...words.encode(text), ...after] : whole(text, specialTokens);
   return {
@@ -82,6 +82,8 @@ interface ReadTokenizer {
   readonly splitsWords: boolean;
   /** Nor does anything else in it look beyond white space. */
   readonly byWord: boolean;
+  /** Contents of the special tokens. */
+  readonly special: readonly string[];
   readonly unknownToken: string | null;
 }
 
@@ -103,6 +105,7 @@ async function readTokenizer(directory: string): Promise<ReadTokenizer> {
         z.looseObject({}).parse(config),
       ),
       splitsWords,
+      special: added_tokens.map(({ content }) => content),
       byWord:
         splitsWords &&
         normalizer?.type === 'BertNormalizer' &&

@@ -6,36 +6,62 @@ const MAX_WORD_LENGTH = 64;
 /**
  * Token ids of texts, put together from those of their words, which are remembered: most words of a text have been
  * seen before, and looking one up costs a twentieth of tokenising it. Exact for tokenizers that never look beyond white
- * space; memory is bounded.
+ * space and take each mark of ASCII punctuation for a word of its own; memory is bounded.
  */
 export class WordTokens {
   readonly #encode: (word: string) => readonly number[];
+  readonly #joining: ReadonlySet<number>;
   #recent = new Map<string, readonly number[]>();
   #older = new Map<string, readonly number[]>();
 
-  /** @param encode tokenises a text without special tokens */
-  constructor(encode: (text: string) => readonly number[]) {
+  /**
+   * @param encode tokenises a text without special tokens
+   * @param special contents of tokens that are found in texts before these are split, e.g. `[SEP]`
+   */
+  constructor(encode: (text: string) => readonly number[], special: readonly string[]) {
     this.#encode = encode;
+    this.#joining = new Set(special.map((content) => content.charCodeAt(0)));
   }
 
   count(text: string): number {
     let count = 0;
-    for (let start = 0; start < text.length;) {
-      const end = wordEnd(text, start);
-      if (end > start) count += this.#idsOf(text.slice(start, end)).length;
-      start = end + 1;
-    }
+    this.#eachWord(text, (ids) => (count += ids.length));
     return count;
   }
 
   encode(text: string): number[] {
-    const ids: number[] = [];
+    const all: number[] = [];
+    this.#eachWord(text, (ids) => {
+      for (const id of ids) all.push(id);
+    });
+    return all;
+  }
+
+  #eachWord(text: string, take: (ids: readonly number[]) => void): void {
     for (let start = 0; start < text.length;) {
-      const end = wordEnd(text, start);
-      if (end > start) for (const id of this.#idsOf(text.slice(start, end))) ids.push(id);
+      let end = start;
+      let splits = true;
+      for (; end < text.length; end += 1) {
+        const code = text.charCodeAt(end);
+        const kind = kindOf(code);
+        if (kind === SPACE) break;
+        if (kind === OTHER || this.#joining.has(code)) splits = false;
+      }
+      if (splits) this.#eachPart(text, start, end, take);
+      else take(this.#idsOf(text.slice(start, end)));
       start = end + 1;
     }
-    return ids;
+  }
+
+  /** Of a run of ASCII: words and marks, each by itself, so that `end.` and `end,` are not two words. */
+  #eachPart(text: string, start: number, end: number, take: (ids: readonly number[]) => void): void {
+    for (let position = start; position < end;) {
+      let next = position + 1;
+      if (kindOf(text.charCodeAt(position)) === LETTER)
+        while (next < end && kindOf(text.charCodeAt(next)) === LETTER) next += 1;
+      take(this.#idsOf(text.slice(position, next)));
+      position = next;
+    }
   }
 
   #idsOf(word: string): readonly number[] {
@@ -43,8 +69,7 @@ export class WordTokens {
   }
 
   #remember(word: string): readonly number[] {
-    const older = this.#older.get(word);
-    const ids = older ?? this.#encode(word);
+    const ids = this.#older.get(word) ?? this.#encode(word);
     if (word.length > MAX_WORD_LENGTH) return ids;
     if (this.#recent.size >= MAX_RECENT_WORDS) {
       this.#older = this.#recent;
@@ -60,12 +85,19 @@ function copyOf(word: string): string {
   return Buffer.from(word, 'utf16le').toString('utf16le');
 }
 
-/** Only white space that every tokenizer takes for such: of other control characters some are dropped, and join words. */
-function wordEnd(text: string, start: number): number {
-  let end = start;
-  for (; end < text.length; end += 1) {
-    const code = text.charCodeAt(end);
-    if (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) break;
-  }
-  return end;
+const OTHER = 0;
+const SPACE = 1;
+const LETTER = 2;
+const MARK = 3;
+
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  // Of the other control characters tokenizers drop some, which joins what is beside them.
+  if (/[ \n\r\t]/.test(character)) return SPACE;
+  if (/[0-9A-Za-z]/.test(character)) return LETTER;
+  return code > 0x20 && code < 0x7f ? MARK : OTHER;
+});
+
+function kindOf(code: number): number {
+  return code < 128 ? (KINDS[code] ?? OTHER) : OTHER;
 }
