@@ -24,12 +24,16 @@ export function addModelCommands(program: Command, run: Run): void {
       "numbers of a vector; default: 256, or the model's where it has fewer",
       wholeNumber(1),
     )
+    .option(
+      '--corpus <source...>',
+      'texts to learn from, as for ingest: what is like them is found much better; default: none',
+    )
     .option('--out <folder>', 'models folder to write to; default: EMBEDLINE_MODELS')
     .option('--name <name>', 'id of the new model; default: static/<model>-<dimensions>')
     .option('--json', 'one JSON object per line on stdout, the summary last')
     .addHelpText(
       'after',
-      `\nExample:\n  embedline models distill --dimensions 128 --name fast\n  embedline ingest ./docs --collection docs --model fast`,
+      `\nExample:\n  embedline models distill --corpus ./docs --name fast\n  embedline ingest ./docs --collection docs --model fast`,
     )
     .action((flags: DistillFlags) => run((context) => distillCommand(flags, context)));
 }

@@ -62,7 +62,7 @@ export async function loadTokenizer(
     vocabularySize: [...tokenizer.get_vocab().values()].reduce((size, id) => Math.max(size, id + 1), 0),
     isSpecial: (id) => addedTokens.get(id)?.special === true,
     tokenOf: (id) => tokenizer.id_to_token(id),
-    alone: (id) => empty.toSpliced(empty.length - closing, 0, id),
+    alone: (id) => [...before, id, ...after],
     specialTokens: empty.length,
     additive: splitsWords,
     count: (text) => (byWord ? words.count(text) : text === '' ? 0 : whole(text, false).length),

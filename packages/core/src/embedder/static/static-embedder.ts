@@ -10,8 +10,9 @@ const TOKENS_PER_SLICE = 4_000;
 
 /**
  * Embeds without a network, with the token vectors of a static model. It does so in this process, a slice at a time:
- * nearly all of the work is cutting texts into tokens, and handing texts and vectors to another process and back would
- * cost about as much again. More cores are for more workers.
+ * nine tenths of the work are cutting texts into tokens (530 of 590 us for 195 tokens), which is done here for every
+ * model, and adding up rows costs less than handing ids and vectors to another process and back would. More cores are
+ * for more workers.
  * @throws EmbedlineError MODEL_INVALID
  */
 export async function createStaticEmbedder({

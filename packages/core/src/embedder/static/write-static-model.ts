@@ -9,8 +9,6 @@ export interface StaticModel {
   /** A row for each token id of the tokenizer; zeros for those that have no part in a text's vector. */
   readonly rows: Float32Array;
   readonly dimensions: number;
-  /** By token id. */
-  readonly weights: Float64Array;
   /** Folder whose tokenizer.json it uses. */
   readonly tokenizerDirectory: string;
   /** Further fields of config.json. */
@@ -47,14 +45,15 @@ export async function writeStaticModel(directory: string, model: StaticModel): P
   }
 }
 
-function toTensors({ rows, dimensions, weights }: StaticModel): ReadonlyMap<string, Tensor> {
+function toTensors({ rows, dimensions }: StaticModel): ReadonlyMap<string, Tensor> {
+  const size = rows.length / dimensions;
   const embeddings = new Int8Array(rows.length);
-  const scaled = new Float32Array(weights.length);
-  for (const [id, weight] of weights.entries()) {
+  const weights = new Float32Array(size);
+  for (let id = 0; id < size; id += 1) {
     const row = rows.subarray(id * dimensions, (id + 1) * dimensions);
     const largest = row.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
     if (largest === 0) continue;
-    scaled[id] = (weight * largest) / LARGEST_INT8;
+    weights[id] = largest / LARGEST_INT8;
     embeddings.set(
       row.map((value) => Math.round((value / largest) * LARGEST_INT8)),
       id * dimensions,
@@ -64,8 +63,8 @@ function toTensors({ rows, dimensions, weights }: StaticModel): ReadonlyMap<stri
     new Uint8Array(numbers.buffer);
   // The wider numbers first: both are aligned, whatever the dimensions.
   return new Map<string, Tensor>([
-    [TENSORS.weights, { type: 'F32', shape: [weights.length], bytes: bytesOf(scaled) }],
-    [TENSORS.embeddings, { type: 'I8', shape: [weights.length, dimensions], bytes: bytesOf(embeddings) }],
+    [TENSORS.weights, { type: 'F32', shape: [size], bytes: bytesOf(weights) }],
+    [TENSORS.embeddings, { type: 'I8', shape: [size, dimensions], bytes: bytesOf(embeddings) }],
   ]);
 }
 
