@@ -24,7 +24,11 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       const [found] = await store.generations(generation.collection);
       expect(found).toEqual({ ...generation, live: false });
       await store.publish(generation);
-      expect(await store.generations(generation.collection)).toEqual([{ ...generation, live: true }]);
+      const publishedAt = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string;
+      const manifest = { ...generation.manifest, publishedAt };
+      expect(await store.generations(generation.collection)).toEqual([
+        { ...generation, manifest, live: true },
+      ]);
     });
 
     test('publishing another moves the name, and back again', async () => {
@@ -34,8 +38,12 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       expect(second.number).toBe(first.number + 1);
       await store.publish(second);
       expect((await store.generations(first.collection)).map(({ live }) => live)).toEqual([false, true]);
-      await store.publish(first);
-      expect((await store.generations(first.collection)).map(({ live }) => live)).toEqual([true, false]);
+      const [published] = await store.generations(first.collection);
+      if (published === undefined) throw new Error('the first one is gone');
+      await store.publish(published);
+      const both = await store.generations(first.collection);
+      expect(both.map(({ live }) => live)).toEqual([true, false]);
+      expect(both[0]?.manifest.publishedAt).toBe(published.manifest.publishedAt);
       await store.dropGeneration(second);
     });
 
@@ -92,7 +100,8 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       const stored = (await points.retrieve([chunk.id])).get(chunk.id);
       expect(stored?.chunk).toEqual(chunk);
       expect(stored?.runSequence).toBe(7);
-      expectClose(stored, vectorOf('v'));
+      // To the bit: a unit vector is neither rounded on the way nor made one again.
+      expect(stored?.vector).toEqual(vectorOf('v'));
       expect((await points.fingerprints([chunk.id])).get(chunk.id)).toEqual({
         id: chunk.id,
         textHash: chunk.textHash,
@@ -131,6 +140,10 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       );
       await points.upsert(large, { runSequence: 1 });
       expect(await points.count()).toBe(9);
+      const titled = large.map(({ chunk }) => ({ ...chunk, title: 'new' }));
+      await points.updatePayloads(titled, { runSequence: 1 });
+      const last = titled[8]?.id ?? '';
+      expect((await points.retrieve([last])).get(last)?.chunk.title).toBe('new');
     });
 
     test('a run leaves the points of a later one as they are, and adds what is absent', async () => {

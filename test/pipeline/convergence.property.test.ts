@@ -9,12 +9,14 @@ import {
   pipelineFingerprint,
   type Generation,
   type ModelSpec,
+  type RunProgress,
   type StoredPoint,
   type VectorStore,
 } from '@embedline/core';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { compareDocuments } from '../../apps/producer/src/ingest/compare.ts';
+import type { Plan } from '../../apps/producer/src/plan/plan.ts';
 import { applyEdit, edit, writeDrafts, type Drafts, type Edit } from '../support/changing-corpus.ts';
 import { fakeModel, fakeVector } from '../support/fake-embedder.ts';
 import { interferedStore } from '../support/faulty-store.ts';
@@ -129,12 +131,14 @@ class Story {
     const before = await this.#live();
     const known =
       before.generation?.manifest.model.hash === this.#model.hash ? textsOf(before.points) : new Set();
+    const plan = await this.#system.plan(call);
     const controller = new AbortController();
     const store = cut === null ? this.#store : cutShort(this.#store, cut, controller);
     try {
       const { progress } = await this.#system.ingest({ ...call, store, signal: controller.signal });
       await this.#assertEqualsScratch(call);
       this.#assertFrugal(progress.spec.runId, known);
+      assertAsPlanned(plan, progress);
       const { chunksTotal, chunksSkipped, chunksPayloadUpdated, chunksReused } = progress.producer;
       expect(chunksSkipped + chunksPayloadUpdated + chunksReused + progress.workers.chunksEmbedded).toBe(
         chunksTotal,
@@ -202,6 +206,28 @@ class Story {
     expect(comparable(points, 'other', this.#model)).toEqual(comparable(before, 'other', this.#model));
     expect([...points.values()].some(({ chunk }) => chunk.pipeline === 'other')).toBe(true);
   }
+}
+
+/** A plan says what the ingest after it does, to the chunk. */
+function assertAsPlanned(plan: Plan, { producer, workers }: RunProgress): void {
+  const { documents, chunks } = plan;
+  expect({ documents, chunks }).toMatchObject({
+    documents: {
+      read: producer.documentsRead,
+      new: producer.documentsNew,
+      changed: producer.documentsChanged,
+      unchanged: producer.documentsUnchanged,
+      removed: producer.documentsRemoved,
+    },
+    chunks: {
+      total: producer.chunksTotal,
+      embedded: workers.chunksEmbedded,
+      reused: producer.chunksReused,
+      skipped: producer.chunksSkipped,
+      payloadUpdated: producer.chunksPayloadUpdated,
+      removed: producer.chunksRemoved,
+    },
+  });
 }
 
 /** Whether an ingest has to make a new generation instead of changing the one that readers see. */

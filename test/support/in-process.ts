@@ -15,12 +15,17 @@ import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
 import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
 import { ingest, type IngestOptions, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
+import { pipelineSchema } from '../../apps/producer/src/pipeline/definition.ts';
+import type { OpenPipeline } from '../../apps/producer/src/pipeline/open-pipeline.ts';
+import { makePlan, type Plan } from '../../apps/producer/src/plan/plan.ts';
 import { corpusOf } from './corpus.ts';
 import { fakeEmbedder } from './fake-embedder.ts';
 import { testPrefix, testRedis } from './redis.ts';
 import { wordCounter } from './word-counter.ts';
 
-export interface IngestCall {
+type Chosen = 'partial' | 'maxDeleteShare' | 'sweepIncomplete';
+
+export interface IngestCall extends Partial<Pick<IngestOptions, Chosen>> {
   readonly collection: string;
   readonly pipeline: string;
   readonly sources: readonly string[];
@@ -36,6 +41,8 @@ export interface IngestCall {
 /** Producer and worker in this process, around a real Redis and a store under test, with models that cost nothing. */
 export interface InProcess {
   ingest(call: IngestCall): Promise<IngestOutcome>;
+  /** What an ingest would do. */
+  plan(call: IngestCall): Promise<Plan>;
   /** Texts that were embedded for a run. */
   embedded(runId: string): readonly string[];
   livePoints(collection: string): Promise<Map<string, StoredPoint>>;
@@ -66,6 +73,13 @@ export function inProcess(store: VectorStore, workerStore: VectorStore = store):
   return {
     ingest: (call) =>
       ingest({ ...options(call), redis: commands, prefix, ledger, queue, store: call.store ?? store }),
+    plan: (call) =>
+      makePlan({
+        pipeline: openCall(call),
+        store,
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      }),
     embedded: (runId) => asked.get(runId) ?? [],
     livePoints: (collection) => readLive(store, collection),
   };
@@ -85,7 +99,6 @@ function runSource(store: VectorStore, ledger: RunLedger, asked: Map<string, str
 }
 
 function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'ledger' | 'queue' | 'store'> {
-  const chunking = { maxTokens: call.maxTokens, overlapTokens: 0 };
   const { collection, pipeline, model, rebuild = false, signal = new AbortController().signal } = call;
   return {
     collection,
@@ -93,18 +106,40 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     model,
     rebuild,
     signal,
-    fingerprint: pipelineFingerprint(chunking),
-    chunk: createChunker(chunking, wordCounter),
+    ...chunkingOf(call),
     corpus: corpusOf(call),
     reuse: true,
-    partial: false,
+    partial: call.partial ?? false,
     wait: false,
-    maxDeleteShare: 1,
-    sweepIncomplete: false,
+    maxDeleteShare: call.maxDeleteShare ?? 1,
+    sweepIncomplete: call.sweepIncomplete ?? false,
     keepGenerations: 1,
     startWorkers: () => null,
     onStart: () => undefined,
     onNotice: () => undefined,
+  };
+}
+
+function chunkingOf({ maxTokens }: IngestCall) {
+  const chunking = { maxTokens, overlapTokens: 0 };
+  return { fingerprint: pipelineFingerprint(chunking), chunk: createChunker(chunking, wordCounter) };
+}
+
+function openCall(call: IngestCall): OpenPipeline {
+  const { pipeline: name, collection, sources, cwd: directory, rebuild = false } = call;
+  const { partial = false, maxDeleteShare = 1, sweepIncomplete = false } = call;
+  const parsed = pipelineSchema.parse({
+    sources: [...sources],
+    collection,
+    rebuild,
+    partial,
+    sweepIncomplete,
+  });
+  return {
+    definition: { ...parsed, maxDelete: maxDeleteShare, name, directory },
+    model: { kind: 'transformer', spec: call.model, directory, modelsDirectory: directory, weightsFile: '' },
+    corpus: corpusOf(call),
+    ...chunkingOf(call),
   };
 }
 

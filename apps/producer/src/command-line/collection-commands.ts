@@ -3,6 +3,7 @@ import {
   dropCollection,
   listCollections,
   rollbackCollection,
+  type ChangeCollectionFlags,
   type CollectionsFlags,
 } from '../commands/collections.ts';
 import type { Run } from './program.ts';
@@ -16,16 +17,23 @@ export function addCollectionCommands(program: Command, run: Run): void {
     .option('--json', 'one JSON object per generation')
     .addHelpText('after', `\nExample:\n  embedline collections list`)
     .action((flags: CollectionsFlags) => run((context) => listCollections(flags, context)));
-  collections
-    .command('rollback')
-    .argument('<name>', 'the collection')
+  changing(collections.command('rollback'))
     .description('make the generation before the live one live again')
     .addHelpText('after', `\nExample:\n  embedline collections rollback docs`)
-    .action((name: string) => run((context) => rollbackCollection(name, context)));
-  collections
-    .command('drop')
-    .argument('<name>', 'the collection')
+    .action((name: string, flags: ChangeCollectionFlags) =>
+      run((context) => rollbackCollection(name, flags, context)),
+    );
+  changing(collections.command('drop'))
     .description('delete a collection with all its generations')
     .addHelpText('after', `\nExample:\n  embedline collections drop docs`)
-    .action((name: string) => run((context) => dropCollection(name, context)));
+    .action((name: string, flags: ChangeCollectionFlags) =>
+      run((context) => dropCollection(name, flags, context)),
+    );
+}
+
+function changing(command: Command): Command {
+  return command
+    .argument('<name>', 'the collection')
+    .option('--wait', 'wait for an ingest of the collection instead of failing')
+    .option('--json', 'what was done, as a JSON object');
 }

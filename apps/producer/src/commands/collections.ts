@@ -1,8 +1,12 @@
+import { hostname } from 'node:os';
 import { EmbedlineError, Releasers, type Generation, type VectorStore } from '@embedline/core';
+import { claimCollection, type CollectionClaim } from '../ingest/claim-collection.ts';
 import { formatCount } from '../terminal/format.ts';
 import { renderTable } from '../terminal/table.ts';
 import {
   EXIT,
+  notice,
+  openRunServices,
   openStore,
   openStoreForReading,
   printJson,
@@ -12,6 +16,11 @@ import {
 
 export interface CollectionsFlags {
   readonly json?: true;
+}
+
+export interface ChangeCollectionFlags extends CollectionsFlags {
+  /** Wait for an ingest instead of failing. */
+  readonly wait?: true;
 }
 
 /** `embedline collections list`: every generation of every collection. @returns the exit code */
@@ -31,42 +40,90 @@ export async function listCollections(flags: CollectionsFlags, context: CommandC
 }
 
 /** `embedline collections rollback`: readers see the generation before the live one again. @returns the exit code */
-export async function rollbackCollection(collection: string, context: CommandContext): Promise<number> {
+export async function rollbackCollection(
+  collection: string,
+  flags: ChangeCollectionFlags,
+  context: CommandContext,
+): Promise<number> {
   await using releasers = new Releasers();
   const store = await openStore(context, releasers);
-  const generations = await existing(store, collection);
-  const live = generations.find((generation) => generation.live);
-  const previous = generations.findLast(({ number }) => number < (live?.number ?? Infinity));
-  if (previous === undefined) {
-    throw new EmbedlineError(
-      'COLLECTION_NOT_FOUND',
-      `Collection ${collection} has no generation before ${live?.name ?? 'the one being built'} to go back to.`,
-    );
-  }
-  await store.publish(previous);
-  printLine(
-    context.stdout,
-    `${collection} is ${previous.name} again${live === undefined ? '' : `; ${live.name} is kept`}.`,
-  );
+  const claimed = await claim(collection, { store, flags, doing: 'a rollback' }, context, releasers);
+  const live = claimed.generations.find((generation) => generation.live);
+  const previous = claimed.generations.findLast((generation) => isBefore(generation, live));
+  if (live === undefined || previous === undefined) throw nothingBefore(collection, live);
+  await store.publish(previous, { signal: claimed.signal });
+  if (flags.json === true)
+    printJson(context.stdout, {
+      type: 'rollback',
+      name: collection,
+      generation: previous.name,
+      kept: live.name,
+    });
+  else printLine(context.stdout, `${collection} is ${previous.name} again; ${live.name} is kept.`);
   return EXIT.done;
 }
 
 /** `embedline collections drop`: deletes every generation of a collection. @returns the exit code */
-export async function dropCollection(collection: string, context: CommandContext): Promise<number> {
+export async function dropCollection(
+  collection: string,
+  flags: ChangeCollectionFlags,
+  context: CommandContext,
+): Promise<number> {
   await using releasers = new Releasers();
   const store = await openStore(context, releasers);
-  const generations = await existing(store, collection);
-  for (const generation of generations) await store.dropGeneration(generation);
-  printLine(context.stdout, `Dropped ${collection}: ${generations.map(({ name }) => name).join(', ')}.`);
+  const claimed = await claim(collection, { store, flags, doing: 'its removal' }, context, releasers);
+  // The live one last: cut off in between, readers still see a whole collection.
+  const order = claimed.generations.toSorted((a, b) => Number(a.live) - Number(b.live));
+  for (const generation of order) await store.dropGeneration(generation, { signal: claimed.signal });
+  const names = claimed.generations.map(({ name }) => name);
+  if (flags.json === true)
+    printJson(context.stdout, { type: 'dropped', name: collection, generations: names });
+  else printLine(context.stdout, `Dropped ${collection}: ${names.join(', ')}.`);
   return EXIT.done;
 }
 
-async function existing(store: VectorStore, collection: string): Promise<readonly Generation[]> {
-  const generations = await store.generations(collection);
-  if (generations.length > 0) return generations;
+/** No ingest changes the collection meanwhile. */
+async function claim(
+  collection: string,
+  { store, flags, doing }: { store: VectorStore; flags: ChangeCollectionFlags; doing: string },
+  context: CommandContext,
+  releasers: Releasers,
+): Promise<CollectionClaim> {
+  // Told before a Redis is started for it.
+  await assertExists(store, collection);
+  const { redis } = await openRunServices(context, releasers);
+  const owner = { host: hostname(), pid: process.pid, runId: '', doing };
+  const claimed = await claimCollection(collection, owner, {
+    store,
+    redis,
+    prefix: context.config.prefix,
+    wait: flags.wait === true,
+    signal: context.signal,
+    onNotice: (text) => notice(context, text),
+  });
+  return releasers.own(claimed);
+}
+
+async function assertExists(store: VectorStore, collection: string): Promise<void> {
+  if ((await store.generations(collection)).length > 0) return;
   throw new EmbedlineError(
     'COLLECTION_NOT_FOUND',
     `There is no collection ${JSON.stringify(collection)} in ${store.location}. See: embedline collections list`,
+  );
+}
+
+/** One that readers have never seen may be half a build. */
+function isBefore({ number, manifest }: Generation, live: Generation | undefined): boolean {
+  return live !== undefined && number < live.number && manifest.publishedAt !== undefined;
+}
+
+function nothingBefore(collection: string, live: Generation | undefined): EmbedlineError {
+  return new EmbedlineError(
+    'COLLECTION_NOT_FOUND',
+    live === undefined
+      ? `Collection ${collection} was never published: its first ingest has not finished. Run that again.`
+      : `Collection ${collection} has no generation before ${live.name} to go back to. ` +
+          `How many are kept is said at ingest (--keep-generations).`,
   );
 }
 
@@ -87,6 +144,7 @@ function generationJson({ collection, name, live, manifest }: Generation, points
     points,
     model: manifest.model.id,
     createdAt: manifest.createdAt,
+    publishedAt: manifest.publishedAt ?? null,
   };
 }
 
@@ -95,7 +153,7 @@ function render(rows: readonly { generation: Generation; points: number }[]): st
     [
       { header: 'COLLECTION' },
       { header: 'GENERATION' },
-      { header: 'LIVE' },
+      { header: 'STATE' },
       { header: 'POINTS', align: 'right' },
       { header: 'MODEL' },
       { header: 'CREATED' },
@@ -103,7 +161,7 @@ function render(rows: readonly { generation: Generation; points: number }[]): st
     rows.map(({ generation: { collection, name, live, manifest }, points }) => [
       collection,
       name,
-      live ? 'live' : '',
+      live ? 'live' : manifest.publishedAt === undefined ? 'unfinished' : 'kept',
       formatCount(points),
       `${manifest.model.id} ${manifest.model.dtype}`,
       manifest.createdAt.replace('T', ' ').slice(0, 16),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { EmbedlineError, messageOf, Releasers } from '@embedline/core';
 import { deleteDocuments } from '../ingest/change-documents.ts';
+import { liveGeneration } from '../ingest/live-generation.ts';
 import { formatCount } from '../terminal/format.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import {
@@ -14,7 +15,6 @@ import {
   printLine,
   type CommandContext,
 } from './context.ts';
-import { liveGeneration } from './search.ts';
 
 export interface DeleteFlags {
   readonly collection: string;
@@ -36,13 +36,15 @@ export async function deleteCommand(flags: DeleteFlags, context: CommandContext)
     );
   await using releasers = new Releasers();
   const store = await openStore(context, releasers);
-  const generation = await liveGeneration(store, flags.collection);
+  // Told before a Redis is started for it.
+  await liveGeneration(store, flags.collection);
   const { redis } = await openRunServices(context, releasers);
   const { documents, chunks, notFound } = await deleteDocuments(ids, {
     store,
     redis,
     prefix: context.config.prefix,
-    generation,
+    collection: flags.collection,
+    doing: 'a deletion of documents',
     pipeline: flags.pipeline ?? flags.collection,
     wait: flags.wait === true,
     signal: context.signal,

@@ -8,8 +8,8 @@ import {
   type MetadataScalar,
   type ResolvedModel,
   type SearchFilter,
-  type VectorStore,
 } from '@embedline/core';
+import { liveGeneration } from '../ingest/live-generation.ts';
 import { hitJson, renderHits } from '../terminal/hits.ts';
 import { openStoreForReading, printJson, printLine, EXIT, type CommandContext } from './context.ts';
 
@@ -50,25 +50,6 @@ export async function searchCommand(
   if (flags.json === true) for (const hit of hits) printJson(context.stdout, hitJson(hit));
   else printLine(context.stdout, renderHits(text, hits, context.style));
   return EXIT.done;
-}
-
-/** @throws EmbedlineError COLLECTION_NOT_FOUND that names the collections there are */
-export async function liveGeneration(store: VectorStore, collection: string): Promise<Generation> {
-  const generations = await store.generations(collection);
-  const live = generations.find((generation) => generation.live);
-  if (live !== undefined) return live;
-  if (generations.length > 0) {
-    throw new EmbedlineError(
-      'COLLECTION_NOT_FOUND',
-      `Collection ${collection} is still being built and not published yet. Let its ingest finish, or run it again.`,
-    );
-  }
-  const names = [...new Set((await store.generations()).map((generation) => generation.collection))];
-  throw new EmbedlineError(
-    'COLLECTION_NOT_FOUND',
-    `There is no collection ${JSON.stringify(collection)} in ${store.location}. ` +
-      (names.length === 0 ? 'It is empty: ingest something first.' : `There is: ${names.join(', ')}.`),
-  );
 }
 
 async function modelOf(

@@ -1,6 +1,7 @@
 import { EmbedlineError, Releasers, type Generation, type VectorStore } from '@embedline/core';
 import { changePoints } from '../ingest/change-documents.ts';
 import { chooseGeneration } from '../ingest/choose-generation.ts';
+import { liveGeneration } from '../ingest/live-generation.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
 import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
@@ -21,7 +22,6 @@ import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { CommandContext } from './context.ts';
 import type { IngestFlags } from '../command-line/options.ts';
 import { ingestPipeline } from './ingest.ts';
-import { liveGeneration } from './search.ts';
 
 export type VerifyFlags = IngestFlags & {
   readonly repair?: true;
@@ -91,7 +91,14 @@ async function verifiable(
 ): Promise<Generation> {
   const { collection, name } = definition;
   const live = await liveGeneration(store, collection);
-  const wanted = { collection, pipeline: name, model: model.spec, fingerprint, rebuild: false };
+  const wanted = {
+    collection,
+    pipeline: name,
+    model: model.spec,
+    fingerprint,
+    rebuild: false,
+    partial: false,
+  };
   const { plan } = await chooseGeneration(store, wanted);
   if (plan.kind === 'in-place') return live;
   throw new EmbedlineError(
@@ -115,8 +122,9 @@ async function deleteWrongPoints(
     store,
     redis,
     prefix: context.config.prefix,
-    generation: await liveGeneration(store, collection),
+    collection,
     pipeline: name,
+    doing: 'a repair',
     wait,
     signal: context.signal,
     onNotice: (text: string) => notice(context, text),

@@ -15,6 +15,8 @@ export interface GenerationWanted {
   readonly fingerprint: string;
   /** Build anew even if nothing that decides has changed. */
   readonly rebuild: boolean;
+  /** The corpus is only a part: a new generation made from it would lack the rest. */
+  readonly partial: boolean;
 }
 
 export interface ChosenGeneration {
@@ -24,29 +26,49 @@ export interface ChosenGeneration {
     | { readonly kind: 'in-place'; readonly target: Generation }
     | { readonly kind: 'continue'; readonly target: Generation }
     | { readonly kind: 'build' };
-  /** Unfinished builds that nobody will continue. */
+  /** Builds that nobody will continue. */
   readonly abandoned: readonly Generation[];
 }
 
 /**
  * Decides where a run writes: in place while model, chunking and schema are those of the live generation; else into a
  * new one beside it, so that readers never see two kinds of vectors mixed.
- * @throws EmbedlineError COLLECTION_INCOMPATIBLE when another pipeline's points would be lost with their model
+ * @throws EmbedlineError COLLECTION_INCOMPATIBLE when another pipeline's points would be lost with their model, or the
+ * rest of the corpus with a part of it
  */
 export async function chooseGeneration(
   store: VectorStore,
   wanted: GenerationWanted,
 ): Promise<ChosenGeneration> {
-  const generations = await store.generations(wanted.collection);
+  return chooseAmong(await store.generations(wanted.collection), wanted);
+}
+
+/** @see chooseGeneration */
+export function chooseAmong(generations: readonly Generation[], wanted: GenerationWanted): ChosenGeneration {
   const live = generations.find((generation) => generation.live) ?? null;
   if (live !== null && !wanted.rebuild && fits(live, wanted)) {
-    return { live, plan: { kind: 'in-place', target: live }, abandoned: [] };
+    const abandoned = generations.filter((generation) => isOwnUnfinished(generation, wanted));
+    return { live, plan: { kind: 'in-place', target: live }, abandoned };
   }
   if (live !== null && !sameModel(live.manifest.model, wanted.model)) assertAlone(live, wanted);
-  const unfinished = generations.filter(({ number }) => number > (live?.number ?? 0));
-  const target = wanted.rebuild ? undefined : unfinished.findLast((generation) => fits(generation, wanted));
-  const abandoned = unfinished.filter((generation) => generation !== target);
-  return { live, plan: target === undefined ? { kind: 'build' } : { kind: 'continue', target }, abandoned };
+  // Also one that readers went back from: whatever is newer than the live one is on its way to being live.
+  const newer = generations.filter(({ number }) => number > (live?.number ?? 0));
+  const target = wanted.rebuild ? undefined : newer.findLast((generation) => fits(generation, wanted));
+  const abandoned = newer.filter((generation) => generation !== target);
+  const plan = target === undefined ? ({ kind: 'build' } as const) : ({ kind: 'continue', target } as const);
+  if (wanted.partial && (plan.kind === 'continue' || live !== null)) throw notWhole(live, wanted);
+  return { live, plan, abandoned };
+}
+
+/** A build of another pipeline is that one's to continue. */
+function isOwnUnfinished(generation: Generation, { pipeline }: GenerationWanted): boolean {
+  const { live, manifest } = generation;
+  return (
+    !live &&
+    manifest.publishedAt === undefined &&
+    manifest.pipelines[pipeline] !== undefined &&
+    otherPipelines(generation, pipeline).length === 0
+  );
 }
 
 /** Pipelines besides this one that have points in a generation. */
@@ -72,5 +94,15 @@ function assertAlone(live: Generation, { pipeline, model }: GenerationWanted): v
     `Collection ${live.collection} also holds the points of ${others.join(', ')}, made with ${has.id} (${has.dimensions} ` +
       `dimensions); this run wants ${model.id} (${model.dimensions}). One collection takes one model: ingest into another ` +
       `collection (--collection), or use the model that is there (--model ${has.id}).`,
+  );
+}
+
+function notWhole(live: Generation | null, { collection }: GenerationWanted): EmbedlineError {
+  return new EmbedlineError(
+    'COLLECTION_INCOMPATIBLE',
+    live === null
+      ? `The first ingest of collection ${collection} has not finished, and a partial one must not publish it. Ingest the whole corpus first, without --partial.`
+      : `Collection ${collection} has to be built anew (another model, chunking or schema, or --rebuild), and a part of the corpus ` +
+          `is not enough for that. Ingest the whole corpus, without --partial.`,
   );
 }

@@ -74,8 +74,7 @@ function isFull({ documents, deadLetters, characters }: Window): boolean {
 async function compareWindow(window: Window, options: CompareCorpusOptions): Promise<ComparedWindow> {
   const { documents, deadLetters, bytes } = window;
   const decisions = await compareDocuments(documents, options);
-  for (const { document, change, chunkCount } of decisions)
-    options.seen.setChunkCount(document.id, chunkCount, change === 'changed');
+  for (const { document, chunkCount } of decisions) options.seen.setChunkCount(document.id, chunkCount);
   return { decisions, deadLetters, bytes };
 }
 

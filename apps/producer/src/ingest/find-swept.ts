@@ -1,5 +1,5 @@
 import { pointId, type GenerationPoints } from '@embedline/core';
-import { createDistinctIds, type SeenDocuments } from './seen-documents.ts';
+import { createDistinctIds, type SeenDocuments, type Verdict } from './seen-documents.ts';
 
 export interface FindSweptOptions {
   readonly pipeline: string;
@@ -21,6 +21,8 @@ export interface Swept {
   readonly documents: number;
   /** Of the documents that are gone, some, for people. */
   readonly sample: readonly string[];
+  /** Documents that are there but could not be read; nothing of them is among these points. */
+  readonly unread: { readonly documents: number; readonly sample: readonly string[] };
   /** Of all these points; null when there are too many to keep. */
   readonly ids: readonly string[] | null;
 }
@@ -32,20 +34,25 @@ const SAMPLE_SIZE = 5;
 /** What a sweep would delete; deletes nothing. Its memory is bounded however much that is. */
 export async function findSwept(options: FindSweptOptions): Promise<Swept> {
   const ids: string[] = [];
-  const sample: string[] = [];
   const documents = createDistinctIds();
   const counts = { vanished: 0, surplus: 0, duplicate: 0 };
-  let documentCount = 0;
+  const gone = { documents: 0, sample: [] as string[] };
+  const unread = { documents: 0, sample: [] as string[] };
+  const note = (group: typeof gone, documentId: string) => {
+    if (!documents.add(documentId)) return;
+    group.documents += 1;
+    if (group.sample.length < SAMPLE_SIZE) group.sample.push(documentId);
+  };
   let points = 0;
   try {
-    for await (const page of sweptPages(options)) {
+    for await (const page of judgedPages(options)) {
       for (const { id, documentId, why } of page) {
+        if (why === 'vanished') note(gone, documentId);
+        else if (why === 'unread') note(unread, documentId);
+        if (!isSwept(why)) continue;
         points += 1;
         counts[why] += 1;
         if (points <= MAX_COLLECTED) ids.push(id);
-        if (why !== 'vanished' || !documents.add(documentId)) continue;
-        documentCount += 1;
-        if (sample.length < SAMPLE_SIZE) sample.push(documentId);
       }
     }
   } finally {
@@ -56,42 +63,62 @@ export async function findSwept(options: FindSweptOptions): Promise<Swept> {
     vanishedPoints: counts.vanished,
     surplusPoints: counts.surplus,
     duplicatePoints: counts.duplicate,
-    documents: documentCount,
-    sample,
+    ...gone,
+    unread,
     ids: points <= MAX_COLLECTED ? ids : null,
   };
 }
 
-interface SweptPoint {
+interface JudgedPoint {
   readonly id: string;
   readonly documentId: string;
-  readonly why: 'vanished' | 'surplus' | 'duplicate';
+  readonly why: Verdict | 'duplicate';
 }
 
-/** The same as a stream, for more than fits into memory. */
-export async function* sweptPages({
+/** Every point of the pipeline. */
+async function* judgedPages({
   points,
   pipeline,
   seen,
   signal,
-}: FindSweptOptions): AsyncGenerator<SweptPoint[]> {
+}: FindSweptOptions): AsyncGenerator<JudgedPoint[]> {
   for await (const page of points.scan({ pipeline, signal })) {
-    yield page.flatMap(({ id, documentId, chunkIndex }): SweptPoint[] => {
+    yield page.map(({ id, documentId, chunkIndex }) => {
       const verdict = seen.judge(documentId, chunkIndex);
-      if (verdict !== 'current') return [{ id, documentId, why: verdict }];
-      return id === pointId(pipeline, documentId, chunkIndex) ? [] : [{ id, documentId, why: 'duplicate' }];
+      const isOwn = isSwept(verdict) || id === pointId(pipeline, documentId, chunkIndex);
+      return { id, documentId, why: isOwn ? verdict : 'duplicate' };
     });
   }
 }
 
-/** Points beyond the new end of the documents that were changed; what a sweep may delete after a partial reading. */
-export async function* surplusOfChanged({
+function isSwept(why: JudgedPoint['why']): why is 'vanished' | 'surplus' | 'duplicate' {
+  return why !== 'current' && why !== 'unread';
+}
+
+/** Ids of the points that {@link findSwept} counts, as a stream: for more than fits into memory. */
+export async function* sweptPages(options: FindSweptOptions): AsyncGenerator<string[]> {
+  for await (const page of judgedPages(options))
+    yield page.filter(({ why }) => isSwept(why)).map(({ id }) => id);
+}
+
+/** Points of the chunks that documents of the corpus consist of. */
+export async function countCurrent(options: FindSweptOptions): Promise<number> {
+  let count = 0;
+  for await (const page of judgedPages(options)) count += page.filter(({ why }) => why === 'current').length;
+  return count;
+}
+
+/**
+ * Points beyond the end of the documents that were read; what a sweep may delete after a partial reading. Also of
+ * those that are unchanged: what shortened one may have been cut off before its sweep.
+ */
+export async function* surplusOfRead({
   points,
   pipeline,
   seen,
   signal,
 }: FindSweptOptions): AsyncGenerator<string[]> {
-  for (const documents of seen.changed()) {
+  for (const documents of seen.read()) {
     for (const documentId of documents) {
       for await (const page of points.scan({ pipeline, documentId, signal })) {
         const surplus = page.filter(({ chunkIndex }) => seen.judge(documentId, chunkIndex) === 'surplus');

@@ -1,11 +1,13 @@
-import { EmbedlineError, type RunSpec } from '@embedline/core';
+import { EmbedlineError, type Generation, type RunSpec } from '@embedline/core';
 import { otherPipelines } from './choose-generation.ts';
-import { findSwept } from './find-swept.ts';
+import { carryOver } from './carry-over.ts';
+import { approvingPercent, exceedsShare } from './delete-guard.ts';
+import { countCurrent, findSwept, type Swept } from './find-swept.ts';
 import type { IngestOptions } from './ingest.ts';
 import type { RunTarget } from './open-target.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SeenDocuments } from './seen-documents.ts';
-import { sweep, sweepChanged } from './sweep.ts';
+import { sweep, sweepRead } from './sweep.ts';
 
 export interface FinishContext {
   readonly spec: RunSpec;
@@ -18,12 +20,10 @@ export interface FinishContext {
   readonly givenUp: number;
 }
 
-const COPY_SIZE = 500;
-
 /**
  * SWEEP -> PUBLISH, after every batch is done.
  * @returns notices for people
- * @throws EmbedlineError DELETE_GUARD, STORE_MISMATCH
+ * @throws EmbedlineError DELETE_GUARD, SOURCE_UNREADABLE, STORE_MISMATCH
  */
 export async function finish(context: FinishContext): Promise<string[]> {
   const { target, counts, options } = context;
@@ -57,7 +57,7 @@ async function sweepTarget(context: FinishContext): Promise<void> {
 }
 
 async function sweepPart(context: FinishContext): Promise<void> {
-  const swept = await sweepChanged(sweepOptions(context));
+  const swept = await sweepRead(sweepOptions(context));
   context.counts.chunksRemoved = swept.chunksRemoved;
 }
 
@@ -70,8 +70,7 @@ async function publish(context: FinishContext): Promise<void> {
   const { target, options, spec, signal } = context;
   const { store } = options;
   await assertCount(context);
-  if (target.live !== null) await countRemoved(context, target.live);
-  if (target.live !== null) await carryOver(context, target.live);
+  if (target.live !== null) await replace(context, target.live);
   await store.publish(target.generation, { signal });
   const generations = await store.generations(spec.collection, { signal });
   const older = generations.filter(({ live, number }) => !live && number < target.generation.number);
@@ -79,10 +78,16 @@ async function publish(context: FinishContext): Promise<void> {
   for (const generation of surplus) await store.dropGeneration(generation, { signal });
 }
 
-async function assertCount({ target, counts, spec, signal, givenUp }: FinishContext): Promise<void> {
+/** Of the documents that were read: of others an earlier attempt at this generation may have left points. */
+async function assertCount(context: FinishContext): Promise<void> {
+  const { target, counts, spec, signal, seen, givenUp } = context;
+  const { points } = target;
+  const { pipeline } = spec;
   const expected = counts.chunksTotal - givenUp;
-  const found = await target.points.count({ pipeline: spec.pipeline, signal });
-  // A chunk that failed now may be there from an earlier attempt at this generation.
+  const total = await points.count({ pipeline, signal });
+  if (total === counts.chunksTotal) return;
+  const found = await countCurrent({ points, pipeline, seen, signal });
+  // A chunk that failed now may be there from an earlier attempt.
   if (found >= expected && found <= counts.chunksTotal) return;
   throw new EmbedlineError(
     'STORE_MISMATCH',
@@ -91,57 +96,48 @@ async function assertCount({ target, counts, spec, signal, givenUp }: FinishCont
   );
 }
 
-/** What readers lose with the new generation, held to the same guard as a sweep. */
-async function countRemoved(
-  { counts, seen, spec, signal, options }: FinishContext,
-  live: RunTarget['generation'],
-): Promise<void> {
+/** What readers see now makes way: what they lose is held to the same guard as a sweep, other pipelines move along. */
+async function replace(context: FinishContext, live: Generation): Promise<void> {
+  const { target, spec, signal, options } = context;
+  const { pipeline, runSequence } = spec;
+  const { store } = options;
+  await countRemoved(context, live);
+  const pipelines = otherPipelines(live, pipeline);
+  if (pipelines.length > 0) await carryOver({ store, live, target, pipelines, runSequence, signal });
+}
+
+async function countRemoved(context: FinishContext, live: Generation): Promise<void> {
+  const { counts, seen, spec, signal, options } = context;
   const points = await options.store.open(live, { signal });
   try {
     const { pipeline } = spec;
     const total = await points.count({ pipeline, signal });
-    const gone = await findSwept({ points, pipeline, seen, signal });
-    if (gone.vanishedPoints > total * options.maxDeleteShare) {
-      const share = Math.ceil((100 * gone.vanishedPoints) / Math.max(total, 1));
+    const lost = await findSwept({ points, pipeline, seen, signal });
+    if (lost.unread.documents > 0 && !options.sweepIncomplete) throw unreadLost(lost, context);
+    if (exceedsShare(lost.vanishedPoints, total, options.maxDeleteShare)) {
+      const percent = approvingPercent(lost.vanishedPoints, total);
       throw new EmbedlineError(
         'DELETE_GUARD',
-        `The new generation is not published: ${gone.documents} documents with ${share} % of the points that readers see now are ` +
-          `gone from the corpus. If it has really shrunk, run again with --max-delete ${share}%.`,
+        `The new generation is not published: ${lost.documents} documents with ${percent} % of the points that readers see now are ` +
+          `gone from the corpus. If it has really shrunk, run again with --max-delete ${percent}%.`,
       );
     }
-    counts.documentsRemoved = gone.documents;
-    counts.chunksRemoved = gone.vanishedPoints;
+    counts.documentsRemoved = lost.documents;
+    counts.chunksRemoved = lost.vanishedPoints;
   } finally {
     await points.close();
   }
 }
 
-/** Other pipelines of the collection move along: their points are copied, vectors and all. */
-async function carryOver(
-  { target, spec, signal, options }: FinishContext,
-  live: RunTarget['generation'],
-): Promise<void> {
-  const others = otherPipelines(live, spec.pipeline);
-  if (others.length === 0) return;
-  const source = await options.store.open(live, { signal });
-  try {
-    for (const pipeline of others) {
-      for await (const page of source.scan({ pipeline, signal })) {
-        for (let start = 0; start < page.length; start += COPY_SIZE) {
-          const ids = page.slice(start, start + COPY_SIZE).map(({ id }) => id);
-          const points = await source.retrieve(ids, { signal });
-          await target.points.upsert([...points.values()], { runSequence: spec.runSequence, signal });
-        }
-      }
-      await options.store.recordPipeline(
-        target.generation,
-        pipeline,
-        live.manifest.pipelines[pipeline] ?? '',
-      );
-    }
-  } finally {
-    await source.close();
-  }
+function unreadLost({ unread }: Swept, { target, spec }: FinishContext): EmbedlineError {
+  const { documents, sample } = unread;
+  const names = sample.map((id) => JSON.stringify(id)).join(', ');
+  return new EmbedlineError(
+    'SOURCE_UNREADABLE',
+    `${target.generation.name} is not published, because ${documents} documents that readers see now could not be read ` +
+      `(${names}${documents > sample.length ? ', ...' : ''}; embedline failed list --run ${spec.runId}) and would be missing. Mend them ` +
+      `and ingest again, which continues the build, or publish it all the same with --sweep-incomplete.`,
+  );
 }
 
 function incompleteNotice({ options: { corpus } }: FinishContext): string {

@@ -22,11 +22,10 @@ export interface RunTarget {
 
 /** Makes or opens what {@link chooseGeneration} decided. */
 export async function openTarget(
-  { live, plan, abandoned }: ChosenGeneration,
+  { live, plan }: ChosenGeneration,
   wanted: GenerationWanted & { readonly store: VectorStore },
 ): Promise<RunTarget> {
   const { store } = wanted;
-  for (const generation of abandoned) await store.dropGeneration(generation);
   const generation = plan.kind === 'build' ? await build(wanted) : plan.target;
   if (generation.manifest.pipelines[wanted.pipeline] === undefined) {
     await store.recordPipeline(generation, wanted.pipeline, wanted.fingerprint);

@@ -5,16 +5,21 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 export interface SeenDocuments {
   /** Notes a document and where it is. @returns where it was seen before, or null */
   add(documentId: string, place: string): string | null;
-  /** Notes how many chunks it has (what lies beyond is surplus), and whether it was there before with other ones. */
-  setChunkCount(documentId: string, chunks: number, changed: boolean): void;
+  /** Notes how many chunks it has: what lies beyond is surplus. */
+  setChunkCount(documentId: string, chunks: number): void;
   /** Notes a document that is there but could not be read: whatever is stored of it stays. */
   protect(documentId: string, place: string): void;
-  /** `vanished`: the document was not seen; `surplus`: it has become shorter; else `current`. */
-  judge(documentId: string, chunkIndex: number): 'current' | 'surplus' | 'vanished';
-  /** Documents that were changed, a page at a time. */
-  changed(): Iterable<readonly string[]>;
+  judge(documentId: string, chunkIndex: number): Verdict;
+  /** Documents that were read, a page at a time. @throws Error unless their ids were to be kept */
+  read(): Iterable<readonly string[]>;
   close(): void;
 }
+
+/**
+ * `vanished`: its document was not seen; `surplus`: that has become shorter; `unread`: that is there, but could not be
+ * read; else `current`.
+ */
+export type Verdict = 'current' | 'surplus' | 'vanished' | 'unread';
 
 /** Ids that were counted, each once. */
 export interface DistinctIds {
@@ -23,41 +28,46 @@ export interface DistinctIds {
   close(): void;
 }
 
-/** Chunk count of a document whose chunks are all kept. */
-const KEEP_ALL = -1;
+/** Chunk count of a document that could not be read. */
+const UNREAD = -1;
 
 /**
  * The documents of one reading, in a temporary SQLite database that lives in memory while it is small and on disk
  * beyond: memory stays bounded for any number of documents, and the file is gone when the process ends, however it ends.
+ * @param options.keepIds for {@link SeenDocuments.read}; they take more room than all the rest. Defaults to false
  */
-export function createSeenDocuments(): SeenDocuments {
+export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: boolean } = {}): SeenDocuments {
   const database = temporaryDatabase(`
     CREATE TABLE seen(document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, place TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE changed(document TEXT NOT NULL)`);
+    CREATE TABLE read(document TEXT NOT NULL)`);
   const insert = database.prepare('INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
   const select = database.prepare('SELECT chunks, place FROM seen WHERE document = ?');
   const update = database.prepare('UPDATE seen SET chunks = ? WHERE document = ?');
-  const noteChanged = database.prepare('INSERT INTO changed VALUES (?)');
+  const noteRead = database.prepare('INSERT INTO read VALUES (?)');
   const find = (statement: StatementSync, documentId: string) => {
     const row = statement.get(keyOf(documentId));
     return row === undefined ? null : { chunks: Number(row['chunks']), place: String(row['place']) };
   };
   return {
     add: (documentId, place) => {
-      if (insert.run(keyOf(documentId), KEEP_ALL, place).changes === 1) return null;
+      if (insert.run(keyOf(documentId), UNREAD, place).changes === 1) return null;
       return find(select, documentId)?.place ?? place;
     },
-    setChunkCount: (documentId, chunks, changed) => {
+    setChunkCount: (documentId, chunks) => {
       update.run(chunks, keyOf(documentId));
-      if (changed) noteChanged.run(documentId);
+      if (keepIds) noteRead.run(documentId);
     },
-    protect: (documentId, place) => void insert.run(keyOf(documentId), KEEP_ALL, place),
+    protect: (documentId, place) => void insert.run(keyOf(documentId), UNREAD, place),
     judge: (documentId, chunkIndex) => {
       const found = find(select, documentId);
       if (found === null) return 'vanished';
-      return found.chunks === KEEP_ALL || chunkIndex < found.chunks ? 'current' : 'surplus';
+      if (found.chunks === UNREAD) return 'unread';
+      return chunkIndex < found.chunks ? 'current' : 'surplus';
     },
-    changed: () => pages(database),
+    read: () => {
+      if (!keepIds) throw new Error('The ids of the documents that were read were not kept.');
+      return pages(database);
+    },
     close: () => database.close(),
   };
 }
@@ -84,9 +94,7 @@ function temporaryDatabase(schema: string): DatabaseSync {
 const PAGE = 1000;
 
 function* pages(database: DatabaseSync): Generator<readonly string[]> {
-  const select = database.prepare(
-    'SELECT rowid, document FROM changed WHERE rowid > ? ORDER BY rowid LIMIT ?',
-  );
+  const select = database.prepare('SELECT rowid, document FROM read WHERE rowid > ? ORDER BY rowid LIMIT ?');
   for (let after = 0; ;) {
     const rows = select.all(after, PAGE);
     const last = rows.at(-1);

@@ -1,5 +1,6 @@
 import { EmbedlineError } from '@embedline/core';
-import { findSwept, surplusOfChanged, sweptPages, type FindSweptOptions, type Swept } from './find-swept.ts';
+import { approvingPercent, exceedsShare, showShare } from './delete-guard.ts';
+import { findSwept, surplusOfRead, sweptPages, type FindSweptOptions, type Swept } from './find-swept.ts';
 
 export interface SweepOptions extends FindSweptOptions {
   readonly runSequence: number;
@@ -27,7 +28,7 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
   // Every point that shall be there is there; if there are no others, a scan would find nothing.
   if (total === options.expectedPoints) return { chunksRemoved: 0, documentsRemoved: 0 };
   const found = await findSwept(options);
-  if (found.points > total * options.maxDeleteShare) throw guard(found, total, options);
+  if (exceedsShare(found.points, total, options.maxDeleteShare)) throw guard(found, total, options);
   await deletePoints(found, options);
   return { chunksRemoved: found.points, documentsRemoved: found.documents };
 }
@@ -36,12 +37,12 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
  * The sweep of a partial reading: deletes what lies beyond the new end of the documents that were read, and nothing of
  * any other.
  */
-export async function sweepChanged(
+export async function sweepRead(
   options: FindSweptOptions & { readonly runSequence: number },
 ): Promise<SweepResult> {
   const { points, runSequence, signal } = options;
   let chunksRemoved = 0;
-  for await (const ids of surplusOfChanged(options)) {
+  for await (const ids of surplusOfRead(options)) {
     await points.delete(ids, { runSequence, signal });
     chunksRemoved += ids.length;
   }
@@ -52,11 +53,7 @@ async function deletePoints({ ids }: Swept, options: SweepOptions): Promise<void
   const { points, runSequence, signal } = options;
   if (ids === null) {
     for await (const page of sweptPages(options))
-      if (page.length > 0)
-        await points.delete(
-          page.map(({ id }) => id),
-          { runSequence, signal },
-        );
+      if (page.length > 0) await points.delete(page, { runSequence, signal });
     return;
   }
   for (let start = 0; start < ids.length; start += DELETE_SIZE)
@@ -64,11 +61,11 @@ async function deletePoints({ ids }: Swept, options: SweepOptions): Promise<void
 }
 
 function guard(found: Swept, total: number, { maxDeleteShare, pipeline }: SweepOptions): EmbedlineError {
-  const share = (100 * found.points) / Math.max(total, 1);
+  const percent = approvingPercent(found.points, total);
   return new EmbedlineError(
     'DELETE_GUARD',
-    `Nothing was deleted: ${found.points} of the ${total} points of ${pipeline} (${share.toFixed(1)} %, of ${found.documents} ` +
-      `documents that are gone) would go, more than the ${(maxDeleteShare * 100).toFixed(0)} % allowed. Everything else is done. ` +
-      `If the corpus has really shrunk, run again with --max-delete ${Math.ceil(share)}%.`,
+    `Nothing was deleted: ${found.points} of the ${total} points of ${pipeline} (${showShare(found.points / Math.max(total, 1))}, of ${found.documents} ` +
+      `documents that are gone) would go, more than the ${showShare(maxDeleteShare)} allowed. Everything else is done. ` +
+      `If the corpus has really shrunk, run again with --max-delete ${percent}%.`,
   );
 }

@@ -7,7 +7,8 @@ import {
 } from '@embedline/core';
 import { chooseGeneration, type ChosenGeneration } from '../ingest/choose-generation.ts';
 import { compareCorpus, type ComparedWindow } from '../ingest/compare-corpus.ts';
-import { findSwept, surplusOfChanged } from '../ingest/find-swept.ts';
+import { approvingPercent, exceedsShare } from '../ingest/delete-guard.ts';
+import { findSwept, surplusOfRead, type Swept } from '../ingest/find-swept.ts';
 import { createDistinctIds, createSeenDocuments, type SeenDocuments } from '../ingest/seen-documents.ts';
 import type { OpenPipeline } from '../pipeline/open-pipeline.ts';
 import { newTally, type Tally } from './tally.ts';
@@ -20,8 +21,14 @@ export interface Plan extends Tally {
   readonly writes: { readonly how: ChosenGeneration['plan']['kind']; readonly generation: string | null };
   /** Points that readers see of this pipeline now. */
   readonly livePoints: number;
-  /** Why nothing would be deleted although something has vanished; null when it would be. */
-  readonly withheld: string | null;
+  /** What would not be done, and why; null when all would be. */
+  readonly withheld: Withheld | null;
+}
+
+export interface Withheld {
+  /** `deletion`: everything else is done; `publication`: readers go on seeing what they see. */
+  readonly what: 'deletion' | 'publication';
+  readonly why: string;
 }
 
 export interface PlanOptions {
@@ -41,11 +48,11 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   await using releasers = new Releasers();
   const { pipeline, store, signal } = options;
   const { definition, model, corpus, chunk, fingerprint } = pipeline;
-  const { name, collection, rebuild } = definition;
-  const wanted = { collection, pipeline: name, model: model.spec, fingerprint, rebuild };
+  const { name, collection, rebuild, partial } = definition;
+  const wanted = { collection, pipeline: name, model: model.spec, fingerprint, rebuild, partial };
   const chosen = await chooseGeneration(store, wanted);
   const open = await openForReading(chosen, options, releasers);
-  const seen = releasers.own(createSeenDocuments());
+  const seen = releasers.own(createSeenDocuments({ keepIds: partial }));
   const windows = compareCorpus({
     corpus,
     chunk,
@@ -60,6 +67,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const removal = await planRemoval(open.live, seen, {
     ...options,
     building: chosen.plan.kind !== 'in-place',
+    missing: tally.missing,
   });
   tally.documents.removed = removal.documents;
   tally.chunks.removed = removal.chunks;
@@ -119,32 +127,54 @@ interface PlannedRemoval {
   readonly chunks: number;
   readonly sample: readonly string[];
   readonly livePoints: number;
-  readonly withheld: string | null;
+  readonly withheld: Withheld | null;
+}
+
+interface RemovalOptions extends PlanOptions {
+  readonly building: boolean;
+  readonly missing: number;
 }
 
 const NOTHING = { documents: 0, chunks: 0, sample: [], withheld: null };
 
-/** What readers would lose. */
+/** What readers would lose. @see finish, which holds it to the same conditions */
 async function planRemoval(
   points: GenerationPoints | null,
   seen: SeenDocuments,
-  { pipeline: { definition, corpus }, signal, building }: PlanOptions & { readonly building: boolean },
+  options: RemovalOptions,
 ): Promise<PlannedRemoval> {
-  const { name: pipeline, maxDelete, partial, sweepIncomplete } = definition;
   if (points === null) return { ...NOTHING, livePoints: 0 };
-  const livePoints = await points.count({ pipeline, signal });
-  const found = { points, pipeline, seen, signal };
+  const { pipeline, signal, building } = options;
+  const { name, partial } = pipeline.definition;
+  const livePoints = await points.count({ pipeline: name, signal });
+  const found = { points, pipeline: name, seen, signal };
   if (partial) {
     let chunks = 0;
-    for await (const ids of surplusOfChanged(found)) chunks += ids.length;
+    for await (const ids of surplusOfRead(found)) chunks += ids.length;
     return { ...NOTHING, chunks, livePoints };
   }
   const swept = await findSwept(found);
+  const { documents, sample } = swept;
   const chunks = building ? swept.vanishedPoints : swept.points;
-  const planned = { documents: swept.documents, chunks, sample: swept.sample, livePoints };
+  const why = whyWithheld(swept, { chunks, livePoints }, options);
+  const withheld =
+    why === null ? null : { what: building ? ('publication' as const) : ('deletion' as const), why };
+  return { documents, chunks, sample, livePoints, withheld };
+}
+
+function whyWithheld(
+  swept: Swept,
+  { chunks, livePoints }: { readonly chunks: number; readonly livePoints: number },
+  { pipeline: { definition, corpus }, building, missing }: RemovalOptions,
+): string | null {
+  const { maxDelete, sweepIncomplete } = definition;
   if (corpus.problemCount > 0 && !sweepIncomplete)
-    return { ...planned, withheld: `the corpus could not be read completely: ${corpus.problems.join('; ')}` };
-  if (chunks <= livePoints * maxDelete) return { ...planned, withheld: null };
-  const share = Math.ceil((100 * chunks) / Math.max(livePoints, 1));
-  return { ...planned, withheld: `it is ${share} % of the points (approve it with --max-delete ${share}%)` };
+    return `the corpus could not be read completely: ${corpus.problems.join('; ')}`;
+  if (building && swept.unread.documents > 0 && !sweepIncomplete)
+    return `${swept.unread.documents} documents that readers see now could not be read: ${swept.unread.sample.join(', ')}`;
+  // A sweep in place comes after the writes.
+  const total = building ? livePoints : livePoints + missing;
+  if (!exceedsShare(chunks, total, maxDelete)) return null;
+  const percent = approvingPercent(chunks, total);
+  return `it is ${percent} % of the points (approve it with --max-delete ${percent}%)`;
 }

@@ -34,6 +34,8 @@ export interface Tally {
     payloadUpdated: number;
     removed: number;
   };
+  /** Points that will be there and are not yet. */
+  missing: number;
   /** Tokens to embed, special tokens included. */
   tokens: number;
   /** Records that cannot be read. */
@@ -49,6 +51,7 @@ export function newTally(): Tally {
   const tally: Tally = {
     documents: { read: 0, new: 0, changed: 0, metadataOnly: 0, unchanged: 0, removed: 0, cut: 0 },
     chunks: { total: 0, embedded: 0, reused: 0, skipped: 0, payloadUpdated: 0, removed: 0 },
+    missing: 0,
     tokens: 0,
     deadLetters: 0,
     samples: { new: [], changed: [], metadataOnly: [], removed: [], cut: [], rejected: [] },
@@ -84,6 +87,7 @@ function countDocument(decision: DocumentDecision, { documents, samples }: Tally
 function countChunks(decision: DocumentDecision, texts: DistinctIds, tally: Tally): void {
   const { chunks } = tally;
   chunks.total += decision.chunkCount;
+  tally.missing += decision.missing;
   chunks.skipped += decision.skipped;
   chunks.payloadUpdated += decision.payloadUpdates.length;
   chunks.reused += decision.reused.length;

@@ -1,5 +1,5 @@
 import type { MeasuredRate } from '../plan/measured-rates.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { Plan, Withheld } from '../plan/plan.ts';
 import type { Samples } from '../plan/tally.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
 import { safeText, truncate } from './safe-text.ts';
@@ -24,7 +24,8 @@ export function planJson(
     tokens: plan.tokens,
     deadLetters: plan.deadLetters,
     estimatedSeconds: estimated === null ? null : Math.round(estimated),
-    deletionWithheld: plan.withheld,
+    deletionWithheld: plan.withheld?.what === 'deletion' ? plan.withheld.why : null,
+    publicationWithheld: plan.withheld?.what === 'publication' ? plan.withheld.why : null,
     samples: plan.samples,
     seconds: Number(seconds.toFixed(2)),
   };
@@ -60,7 +61,7 @@ export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style):
       `${formatCount(chunks.payloadUpdated)} payload updates, ${formatCount(chunks.removed)} to remove`,
     `tokens  ${formatCount(plan.tokens)} to embed`,
     `time    ${estimate(plan, rate)}`,
-    ...(plan.withheld === null ? [] : [style.yellow(`Nothing would be deleted: ${safeText(plan.withheld)}`)]),
+    ...(plan.withheld === null ? [] : [style.yellow(safeText(withheld(plan.withheld)))]),
     style.dim('Nothing was written.'),
   ].join('\n');
 }
@@ -74,6 +75,12 @@ function target({ collection, writes }: Plan): string {
     case 'build':
       return `a new generation of ${collection} would be built and published`;
   }
+}
+
+function withheld({ what, why }: Withheld): string {
+  return what === 'deletion'
+    ? `Nothing would be deleted: ${why}`
+    : `It would be built, but not published: ${why}`;
 }
 
 function estimate(plan: Plan, rate: MeasuredRate | null): string {

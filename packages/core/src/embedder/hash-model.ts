@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { sha256 } from './model-folder.ts';
 
 export interface ModelHashes {
   readonly weights: string;
@@ -27,10 +27,4 @@ async function externalData(weightsFile: string): Promise<string[]> {
     .filter(isData)
     .sort()
     .map((file) => join(directory, file));
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const block of createReadStream(file)) hash.update(block as Buffer);
-  return hash.digest('hex');
 }

@@ -15,6 +15,7 @@ export const modelIdSchema = z
 /** A commit: the one name of a state of a hub repository that nobody can point elsewhere. */
 export const revisionSchema = z.string().regex(/^[0-9a-f]{40}$/, 'expected a commit, 40 hexadecimal digits');
 
+/** True for `name` and `owner/name` in letters, digits, `.`, `_` and `-`. */
 export function isModelId(text: string): boolean {
   return modelIdSchema.safeParse(text).success;
 }

@@ -131,12 +131,13 @@ export class RunLedger {
     return (await this.#read(runId, () => this.#redis.getbit(this.#keys.done(runId), batchIndex))) === 1;
   }
 
-  /** Indexes of the batches that are not done, in order; all of them below `batchesTotal`. */
-  async pendingBatches(runId: string, batchesTotal: number): Promise<number[]> {
+  /** Which of these batches are not done, in the order given. */
+  async pendingBatches(runId: string, batchIndexes: readonly number[]): Promise<number[]> {
+    if (batchIndexes.length === 0) return [];
     const read = () => this.#redis.getBuffer(this.#keys.done(runId));
     const bitmap = (await this.#read(runId, read)) ?? Buffer.alloc(0);
     const isDone = (index: number) => ((bitmap[index >> 3] ?? 0) >> (7 - (index & 7))) & 1;
-    return Array.from({ length: batchesTotal }, (_, index) => index).filter((index) => isDone(index) === 0);
+    return batchIndexes.filter((index) => isDone(index) === 0);
   }
 
   /**

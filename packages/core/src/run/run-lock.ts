@@ -12,6 +12,8 @@ export interface LockOwner {
   readonly host: string;
   readonly pid: number;
   readonly runId: string;
+  /** What it does, for people, when that is no run: `a rollback`. */
+  readonly doing?: string | undefined;
 }
 
 export interface RunLockOptions {
@@ -42,6 +44,7 @@ const ownerSchema = z.object({
   host: z.string(),
   pid: z.number(),
   runId: z.string(),
+  doing: z.string().optional(),
   sinceMs: z.number(),
   pidSpace: z.string(),
 });
@@ -164,12 +167,13 @@ function processIsAlive({ pid }: LockOwner): boolean {
 
 function describeHolder(scope: string, owner: Holder | null, ttlMs: number): string {
   const [kind, name] = scope.split(/:(.*)/s);
-  const who =
+  const process =
     owner === null
-      ? 'another process'
-      : `run ${owner.runId} (process ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceMs).toISOString()})`;
+      ? ''
+      : ` (process ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceMs).toISOString()})`;
+  const who = owner === null ? 'another process' : (owner.doing ?? `run ${owner.runId}`);
   return (
-    `The ${kind} ${name} is being ingested by ${who}. Wait for it (--wait), or stop it first; ` +
+    `The ${kind} ${name} is being ${owner?.doing === undefined ? 'ingested' : 'changed'} by ${who}${process}. Wait for it (--wait), or stop it first; ` +
     `if that process is dead, its lock ends by itself within ${Math.ceil(ttlMs / 1000)} seconds.`
   );
 }

@@ -11,6 +11,8 @@ export interface GenerationManifest {
   readonly pipelines: Readonly<Record<string, string>>;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** When readers saw it first, ISO 8601, UTC; absent for a build that has not ended, and may not be whole. */
+  readonly publishedAt?: string;
 }
 
 /** A physical collection behind a public name. */
@@ -139,7 +141,7 @@ export interface VectorStore {
   ): Promise<Generation>;
   /** Notes in the manifest which fingerprint a pipeline of this generation has. */
   recordPipeline(generation: Generation, pipeline: string, fingerprint: string): Promise<void>;
-  /** Moves the public name to this generation in one step; readers see the old or the new, never neither. */
+  /** Moves the public name to this generation in one step, and notes when; readers see the old or the new, never neither. */
   publish(generation: Generation, options?: ReadOptions): Promise<void>;
   /** Removes a generation and its points, and the public name if it pointed here. Absent is fine. */
   dropGeneration(generation: Generation, options?: ReadOptions): Promise<void>;

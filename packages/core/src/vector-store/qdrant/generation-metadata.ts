@@ -4,6 +4,7 @@ import type { Generation, GenerationManifest } from '../vector-store.ts';
 /** Qdrant merges metadata by its top keys: what changes by itself has a key of its own. */
 const MAIN_KEY = 'embedline';
 const PIPELINE_KEY = 'embedline_pipeline_';
+const PUBLISHED_KEY = 'embedline_published_at';
 
 const mainSchema = z.object({
   identity: z.string(),
@@ -47,6 +48,10 @@ export function pipelineMetadata(pipeline: string, fingerprint: string): Collect
   return { [`${PIPELINE_KEY}${pipeline}`]: fingerprint };
 }
 
+export function publishedMetadata(publishedAt: string): CollectionMetadata {
+  return { [PUBLISHED_KEY]: publishedAt };
+}
+
 /** What a collection's metadata says, or null when it is not one of embedline's. */
 export function fromMetadata(
   metadata: unknown,
@@ -61,6 +66,13 @@ export function fromMetadata(
       .filter(([key]) => key.startsWith(PIPELINE_KEY))
       .map(([key, fingerprint]) => [key.slice(PIPELINE_KEY.length), String(fingerprint)]),
   );
-  const manifest: GenerationManifest = { schemaVersion, createdAt, model, pipelines };
+  const publishedAt = record.data[PUBLISHED_KEY];
+  const manifest: GenerationManifest = {
+    schemaVersion,
+    createdAt,
+    model,
+    pipelines,
+    ...(typeof publishedAt === 'string' ? { publishedAt } : {}),
+  };
   return { identity, collection, number, complete, manifest };
 }

@@ -10,9 +10,9 @@ import type {
   VectorStore,
 } from '../vector-store.ts';
 import { QdrantConnection, type QdrantConnectionOptions } from './connection.ts';
-import { fromMetadata, pipelineMetadata, toMetadata } from './generation-metadata.ts';
+import { fromMetadata, pipelineMetadata, publishedMetadata, toMetadata } from './generation-metadata.ts';
 import { QdrantPoints } from './qdrant-points.ts';
-import { VECTOR_NAME } from './upsert-requests.ts';
+import { VECTOR_NAME } from './write-bodies.ts';
 
 /** Made before the first write, so that filtered searches and deletions have them from the start (hazards Q16). */
 const PAYLOAD_INDEXES = [
@@ -99,7 +99,16 @@ class QdrantStore implements VectorStore {
     );
   }
 
-  async publish({ collection, name }: Generation, { signal }: ReadOptions = {}): Promise<void> {
+  async publish({ collection, name, manifest }: Generation, { signal }: ReadOptions = {}): Promise<void> {
+    // Noted before: one that readers see must never look unfinished.
+    if (manifest.publishedAt === undefined) {
+      const metadata = publishedMetadata(new Date().toISOString());
+      await this.#connection.call(
+        `an update of ${name}`,
+        (client) => client.updateCollection(name, { metadata }),
+        { signal },
+      );
+    }
     const aliases = await this.#aliases(signal);
     const create = { create_alias: { alias_name: collection, collection_name: name } };
     const actions = aliases.has(collection)

@@ -80,21 +80,18 @@ export class Catalogue {
   }
 
   async recordPipeline(name: string, pipeline: string, fingerprint: string): Promise<void> {
-    await this.#write(() => {
-      const row = this.#database.prepare('SELECT manifest FROM generation WHERE name = ?').get(name);
-      if (row === undefined) throw gone(name);
-      const manifest = JSON.parse(String(row['manifest'])) as GenerationManifest;
-      const changed = { ...manifest, pipelines: { ...manifest.pipelines, [pipeline]: fingerprint } };
-      this.#database
-        .prepare('UPDATE generation SET manifest = ? WHERE name = ?')
-        .run(JSON.stringify(changed), name);
-    });
+    await this.#write(() =>
+      this.#changeManifest(name, ({ pipelines, ...rest }) => ({
+        ...rest,
+        pipelines: { ...pipelines, [pipeline]: fingerprint },
+      })),
+    );
   }
 
   async publish(generation: Pick<Generation, 'collection' | 'name'>): Promise<void> {
     await this.#write(() => {
-      const row = this.#database.prepare('SELECT 1 FROM generation WHERE name = ?').get(generation.name);
-      if (row === undefined) throw gone(generation.name);
+      const publishedAt = new Date().toISOString();
+      this.#changeManifest(generation.name, (manifest) => ({ publishedAt, ...manifest }));
       this.#database
         .prepare('INSERT INTO alias VALUES (?, ?) ON CONFLICT(collection) DO UPDATE SET name = excluded.name')
         .run(generation.collection, generation.name);
@@ -110,6 +107,16 @@ export class Catalogue {
 
   close(): void {
     this.#database.close();
+  }
+
+  /** Within a transaction. */
+  #changeManifest(name: string, change: (manifest: GenerationManifest) => GenerationManifest): void {
+    const row = this.#database.prepare('SELECT manifest FROM generation WHERE name = ?').get(name);
+    if (row === undefined) throw gone(name);
+    const changed = change(JSON.parse(String(row['manifest'])) as GenerationManifest);
+    this.#database
+      .prepare('UPDATE generation SET manifest = ? WHERE name = ?')
+      .run(JSON.stringify(changed), name);
   }
 
   #write<T>(write: () => T): Promise<T> {
