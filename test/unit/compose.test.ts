@@ -3,21 +3,49 @@ import { environmentVariables } from '@embedline/core';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { documentedAclRules } from '../support/redis-acl.ts';
 
 const serviceSchema = z.looseObject({
   image: z.string(),
   environment: z.record(z.string(), z.string().nullable()).optional(),
   healthcheck: z.looseObject({ test: z.array(z.string()) }).optional(),
   ports: z.array(z.string()).optional(),
+  read_only: z.boolean().optional(),
+  cap_drop: z.array(z.string()).optional(),
 });
 const read = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
 const compose = z
-  .looseObject({ services: z.record(z.string(), serviceSchema) })
+  .looseObject({
+    services: z.record(z.string(), serviceSchema),
+    configs: z.record(z.string(), z.object({ content: z.string() })),
+  })
   .parse(parse(await read('docker-compose.yml'), { merge: true }));
 
 test('the services of a whole pipeline are there, and none is published', () => {
   expect(Object.keys(compose.services).sort()).toEqual(['producer', 'qdrant', 'redis', 'worker']);
   for (const service of Object.values(compose.services)) expect(service.ports).toBeUndefined();
+});
+
+test('every service runs without rights that it does not need, and asks for a secret', async () => {
+  for (const service of Object.values(compose.services))
+    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+  expect(compose.services['redis']?.['user']).toBe('redis');
+  expect(compose.services['qdrant']?.image).toMatch(/-unprivileged$/);
+  expect(compose.services['qdrant']?.environment?.['QDRANT__SERVICE__API_KEY']).toContain('QDRANT_API_KEY');
+  for (const name of ['worker', 'producer']) {
+    expect(compose.services[name]?.environment).toMatchObject({
+      REDIS_URL: expect.stringMatching(/embedline:\$\{REDIS_PASSWORD:\?/),
+      QDRANT_API_KEY: expect.stringContaining('${QDRANT_API_KEY:?'),
+    });
+  }
+});
+
+test('the users of Redis are the one of SECURITY.md, and nobody else', async () => {
+  const lines = compose.configs['redis-users']?.content.trim().split('\n');
+  expect(lines).toEqual([
+    'user default off',
+    `user embedline on >\${REDIS_PASSWORD:-} ${await documentedAclRules()}`,
+  ]);
 });
 
 test('the programs get only environment variables that the code reads', () => {

@@ -19,6 +19,7 @@ export function addModelCommands(program: Command, run: Run): void {
     .description('make a static model: a vector per token, no network, much faster and less exact')
     .option('--from <model>', 'the model to distill, as for ingest --model', DEFAULT_MODEL_ID)
     .option('--dtype <dtype>', "which of that model's weights")
+    .option('--model-revision <commit>', 'commit of a hub model, 40 hexadecimal digits; needed to fetch one')
     .option(
       '--dimensions <n>',
       "numbers of a vector; default: 256, or the model's where it has fewer",

@@ -22,6 +22,7 @@ import { modelJson } from './models.ts';
 export interface DistillFlags {
   readonly from: string;
   readonly dtype?: string;
+  readonly modelRevision?: string;
   readonly dimensions?: number;
   readonly out?: string;
   readonly name?: string;
@@ -42,6 +43,7 @@ export async function distillCommand(flags: DistillFlags, context: CommandContex
   const from = await resolveModel({
     id: /^\.{1,2}\//.test(flags.from) ? resolve(cwd, flags.from) : flags.from,
     dtype: flags.dtype,
+    revision: flags.modelRevision,
     modelsDirectory: config.modelsDirectory,
     dataDirectory,
     // The user has named the model: what is not here may be fetched.

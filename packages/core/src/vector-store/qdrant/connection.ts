@@ -121,6 +121,11 @@ export class QdrantConnection {
     await this.call(operation, applied, { signal });
   }
 
+  /** Of the server; `unknown` until it was asked. */
+  get version(): string {
+    return this.#version;
+  }
+
   /** A write to the points of a collection whose body is JSON already; see {@link sendJson}. */
   async writeJson(
     operation: string,
@@ -130,11 +135,6 @@ export class QdrantConnection {
     const { apiKey, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
     const url = `${this.location}${path}?wait=true&ordering=medium`;
     await this.write(operation, () => sendJson({ method, url, body, apiKey, timeoutMs, signal }), signal);
-  }
-
-  /** Of the server; `unknown` until it was asked. */
-  get version(): string {
-    return this.#version;
   }
 
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */
