@@ -12,10 +12,19 @@ interface PointBody {
   readonly payload?: unknown;
 }
 
+interface VectorBody {
+  readonly size?: number;
+  readonly distance?: string;
+}
+
 export interface CollectionBody {
-  readonly vectors?: Record<string, { readonly size?: number; readonly distance?: string }>;
+  /** By name, or those of the only vector, which then has none. */
+  readonly vectors?: Record<string, VectorBody> | VectorBody;
   readonly metadata?: Record<string, unknown>;
 }
+
+/** As the server calls the vector of a collection that was created without a name for it. */
+const UNNAMED = '';
 
 /** One collection of the double: as strict as a real 1.18.3 was seen to be (notes/qdrant.md). */
 export class DoubleCollection {
@@ -28,7 +37,7 @@ export class DoubleCollection {
   constructor(body: CollectionBody, strict: boolean) {
     this.#strict = strict;
     this.vectors = Object.fromEntries(
-      Object.entries(body.vectors ?? {}).map(([name, { size = 0, distance = '' }]) => {
+      Object.entries(byName(body.vectors ?? {})).map(([name, { size = 0, distance = '' }]) => {
         if (size < 1 || !['Cosine', 'Dot', 'Euclid', 'Manhattan'].includes(distance))
           throw badBody('vectors: invalid parameters');
         return [name, { size, distance }];
@@ -124,9 +133,10 @@ export class DoubleCollection {
   }
 
   #checkVectors(vector: unknown): Record<string, number[]> {
-    if (typeof vector !== 'object' || vector === null || Array.isArray(vector)) throw badVector();
+    if (typeof vector !== 'object' || vector === null) throw badVector();
+    const named = Array.isArray(vector) ? { [UNNAMED]: vector } : (vector as Record<string, unknown>);
     return Object.fromEntries(
-      Object.entries(vector as Record<string, unknown>).map(([name, numbers]) => {
+      Object.entries(named).map(([name, numbers]) => {
         if (!Array.isArray(numbers) || numbers.some((value) => typeof value !== 'number')) throw badVector();
         const params = this.vectors[name];
         if (params === undefined) throw wrongInput(`Not existing vector name error: ${name}`);
@@ -139,6 +149,12 @@ export class DoubleCollection {
       }),
     );
   }
+}
+
+function byName(vectors: NonNullable<CollectionBody['vectors']>): Record<string, VectorBody> {
+  return typeof vectors.size === 'number'
+    ? { [UNNAMED]: vectors as VectorBody }
+    : (vectors as Record<string, VectorBody>);
 }
 
 function badVector() {
