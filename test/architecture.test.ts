@@ -63,6 +63,7 @@ test.each([
   ['sqlite-vec', /vector-store\/sqlite\/database\.ts$/],
   ['node:sqlite', /vector-store\/sqlite\/|redis\/file-mutex\.ts$|ingest\/seen-documents\.ts$/],
   ['onnxruntime-node', /embedder\/inference\.ts$/],
+  ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
   ['@huggingface/transformers', /embedder\/hub-model\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],
   ['bullmq', /core\/src\/(queue\.ts$|schedule\/)|worker\/src\/batch-worker\.ts$/],
@@ -80,6 +81,7 @@ test('adapters are loaded by create.ts alone, and only when they are wanted', ()
     'packages/core/src/vector-store/qdrant/qdrant-store.ts',
     'packages/core/src/vector-store/sqlite/sqlite-store.ts',
     'packages/core/src/embedder/local-embedder.ts',
+    'packages/core/src/embedder/static/static-embedder.ts',
   ];
   for (const adapter of adapters) {
     const others = sources

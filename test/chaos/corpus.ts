@@ -1,4 +1,4 @@
-/** A corpus that is a function of its seed: one chunk to a document, a few of them poison. */
+/** A corpus that is a function of its seed: one chunk to a document; a few cannot be embedded, fewer kill who tries. */
 export interface ChaosCorpus {
   record(index: number): { readonly id: string; readonly text: string };
   isPoison(index: number): boolean;
@@ -9,11 +9,15 @@ const WORDS =
   'river water stone bridge night winter letter harbour market garden window silver road paper'.split(' ');
 const WORDS_PER_TEXT = 110;
 const POISON_EVERY = 997;
+const KILLER_EVERY = 20_011;
 
 export function chaosCorpus(seed: number): ChaosCorpus {
-  const isPoison = (index: number) => index % POISON_EVERY === seed % POISON_EVERY;
+  const poison = (index: number) => {
+    if (index % POISON_EVERY === seed % POISON_EVERY) return 'POISON ';
+    return index % KILLER_EVERY === (seed % POISON_EVERY) + 100 ? 'KILLER ' : '';
+  };
   return {
-    isPoison,
+    isPoison: (index) => poison(index) !== '',
     indexOf: (documentId) => Number(documentId.slice(2)),
     record: (index) => {
       const random = seededRandom(seed * 1_000_003 + index);
@@ -21,7 +25,7 @@ export function chaosCorpus(seed: number): ChaosCorpus {
         { length: WORDS_PER_TEXT },
         () => WORDS[Math.floor(random() * WORDS.length)] ?? '',
       );
-      const text = `Text ${index}. ${isPoison(index) ? 'POISON ' : ''}${words.join(' ')}.`;
+      const text = `Text ${index}. ${poison(index)}${words.join(' ')}.`;
       return { id: `d-${index}`, text };
     },
   };

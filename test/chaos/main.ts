@@ -1,9 +1,9 @@
 /**
  * Everything that can go wrong, going wrong while an ingest runs; then the store is compared with what it must hold.
  *
- *   npm run chaos -- [--form short|full] [--store sqlite|qdrant] [--seed N]
+ *   npm run chaos -- [--form short|full] [--store sqlite|qdrant] [--seed N] [--only REGEXP] [--lock SECONDS]
  *
- * Without --store, one after the other. Qdrant is the double of the tests, or a real one at QDRANT_TEST_URL.
+ * Without --store, one after the other. --only chooses faults by name, --lock is that of the workers. Qdrant is the double of the tests, or a real one at QDRANT_TEST_URL.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -15,6 +15,8 @@ const { values } = parseArgs({
     form: { type: 'string', default: 'full' },
     store: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
+    only: { type: 'string' },
+    lock: { type: 'string', default: '2' },
   },
 });
 const options = z
@@ -22,6 +24,8 @@ const options = z
     form: z.enum(['short', 'full']),
     store: z.enum(['sqlite', 'qdrant']).optional(),
     seed: z.coerce.number().int().min(0),
+    only: z.string().optional(),
+    lock: z.coerce.number().min(2),
   })
   .parse(values);
 
@@ -35,6 +39,8 @@ for (const store of options.store === undefined ? (['sqlite', 'qdrant'] as const
     workers: 4,
     documents: options.form === 'full' ? 2_000 * 120 : 8_000,
     msPerText: options.form === 'full' ? 8 : 4,
+    only: options.only === undefined ? undefined : new RegExp(options.only),
+    lockDurationMs: options.lock * 1000,
     tell: (text) => process.stderr.write(`  ${text}\n`),
   });
   process.stdout.write(`${renderReport(report)}\n\n`);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
-import { untilProgress, untilStalled } from './system.ts';
+import { batchesUnderWay, untilDone, untilProgress, untilStalled } from './system.ts';
 
 const AWAY_MS = 2_000;
 
@@ -11,6 +11,16 @@ export const REDIS_FAULTS: readonly Fault[] = [
     times: { short: 1, full: 10 },
     inject: async (system) => {
       await system.redis.kill();
+      await delay(AWAY_MS);
+      await system.redis.start();
+      return untilProgress(system);
+    },
+  },
+  {
+    name: 'power cut: Redis has lost its last second',
+    times: { short: 1, full: 5 },
+    inject: async (system) => {
+      await system.redis.cutPower();
       await delay(AWAY_MS);
       await system.redis.start();
       return untilProgress(system);
@@ -60,10 +70,13 @@ export const REDIS_FAULTS: readonly Fault[] = [
     name: 'connections to Redis go silent (black hole)',
     times: { short: 0, full: 2 },
     inject: async (system) => {
+      const underWay = await batchesUnderWay(system);
+      const startedAtMs = performance.now();
       system.wire.setBlackHole(true);
       await untilStalled(system);
       system.wire.setBlackHole(false);
-      return untilProgress(system);
+      await untilDone(system, underWay);
+      return performance.now() - startedAtMs;
     },
   },
 ];

@@ -28,6 +28,10 @@ export interface ChaosOptions {
   /** Documents that are fed at least; more while faults are still to come. */
   readonly documents: number;
   readonly msPerText: number;
+  /** Only faults with such a name, each once at least. */
+  readonly only?: RegExp | undefined;
+  /** Defaults to 2,000: much shorter than that of workers, so that more goes wrong in less time. */
+  readonly lockDurationMs?: number | undefined;
   readonly tell: (text: string) => void;
 }
 
@@ -48,7 +52,6 @@ export interface ChaosReport {
   readonly seconds: number;
 }
 
-const LOCK_MS = 2_000;
 const PREFIX = '{chaos}';
 
 /** One ingest under a seeded sequence of faults, and what is in the store after it. */
@@ -58,11 +61,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const random = seededRandom(options.seed);
   const corpus = chaosCorpus(options.seed);
   const { system, env, store, log } = await buildSystem(options, random, releasers);
-  const killed = await killProducers(system, corpus, env, options.form === 'full' ? 20 : 2);
+  const kills = options.form === 'full' ? 20 : 2;
+  const killed = await killProducers(system, corpus, env, options.only === undefined ? kills : 0);
   await writeFile(log, '');
   const ingest = startFedIngest(corpus, options.documents, env);
   releasers.add(() => void ingest.process.kill('SIGKILL'));
-  const records = [killed, ...(await injectAll(faultsOf(options), system, ingest, options))];
+  const records = [...killed, ...(await injectAll(faultsOf(options), system, ingest, options))];
   ingest.finish();
   const exitCode = await ingest.exited;
   const [run] = await system.ledger.list(1);
@@ -87,6 +91,7 @@ async function buildSystem(options: ChaosOptions, random: () => number, releaser
   const admin = redis.connect();
   releasers.add(() => admin.disconnect());
   const { store, qdrant, ...place } = await openStore(options, directory, releasers);
+  const { lockDurationMs = 2_000 } = options;
   const log = join(directory, 'embedded.log');
   await writeFile(log, '');
   const env = {
@@ -96,13 +101,13 @@ async function buildSystem(options: ChaosOptions, random: () => number, releaser
     EMBEDLINE_HOME: directory,
     PACED_LOG: log,
     PACED_MS_PER_TEXT: String(options.msPerText),
-    PACED_LOCK_MS: String(LOCK_MS),
+    PACED_LOCK_MS: String(lockDurationMs),
     ...(qdrant === null ? {} : { QDRANT_URL: qdrant.url }),
   };
   const fleet = releasers.own(new WorkerFleet(options.workers, env));
   const ledger = new RunLedger({ redis: admin, prefix: PREFIX });
   const observed = { fleet, redis, wire, admin, prefix: PREFIX, ledger };
-  const system: ChaosSystem = { ...observed, ...place, qdrant, lockDurationMs: LOCK_MS, random };
+  const system: ChaosSystem = { ...observed, ...place, qdrant, lockDurationMs, random };
   return { system, env, store, log };
 }
 
@@ -154,7 +159,8 @@ async function killProducers(
   corpus: ChaosCorpus,
   env: NodeJS.ProcessEnv,
   times: number,
-): Promise<FaultRecord> {
+): Promise<FaultRecord[]> {
+  if (times === 0) return [];
   let longestMs = 0;
   for (let round = 0; round < times; round += 1) {
     const ingest = startFedIngest(corpus, Infinity, env);
@@ -165,11 +171,16 @@ async function killProducers(
     ingest.process.kill('SIGKILL');
     await ingest.exited;
   }
-  return { name: 'producer killed and started again', times, recoveredWithinMs: longestMs, impossible: null };
+  const name = 'producer killed and started again';
+  return [{ name, times, recoveredWithinMs: longestMs, impossible: null }];
 }
 
-function faultsOf({ store }: ChaosOptions): readonly Fault[] {
-  return [...WORKER_FAULTS, ...REDIS_FAULTS, ...(store === 'sqlite' ? SQLITE_FAULTS : QDRANT_FAULTS)];
+function faultsOf({ store, form, only }: ChaosOptions): readonly Fault[] {
+  const all = [...WORKER_FAULTS, ...REDIS_FAULTS, ...(store === 'sqlite' ? SQLITE_FAULTS : QDRANT_FAULTS)];
+  if (only === undefined) return all;
+  return all
+    .filter(({ name }) => only.test(name))
+    .map((fault) => ({ ...fault, times: { ...fault.times, [form]: Math.max(1, fault.times[form]) } }));
 }
 
 async function injectAll(

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
+import type { Mischief } from '../support/paced-worker.ts';
 import { batchesUnderWay, untilDone, untilProgress, type ChaosSystem } from './system.ts';
 import type { FleetWorker } from './worker-fleet.ts';
 
@@ -35,14 +36,24 @@ export const WORKER_FAULTS: readonly Fault[] = [
   },
   {
     name: 'worker thread blocked for 3 locks',
-    times: { short: 0, full: 5 },
+    times: { short: 1, full: 5 },
     inject: async (system) => {
       const worker = pick(system);
-      worker.process.kill('SIGUSR2');
+      mislead(worker, 'block');
       await delay(3 * system.lockDurationMs);
       worker.busy = true;
       return untilProgress(system);
     },
+  },
+  {
+    name: 'inference process killed, as for want of memory',
+    times: { short: 1, full: 10 },
+    inject: (system) => disturbInference(system, 'SIGKILL'),
+  },
+  {
+    name: 'inference process crashed (SIGABRT)',
+    times: { short: 1, full: 10 },
+    inject: (system) => disturbInference(system, 'SIGABRT'),
   },
   {
     name: 'worker told to stop (SIGTERM)',
@@ -56,6 +67,21 @@ export const WORKER_FAULTS: readonly Fault[] = [
     },
   },
 ];
+
+/** Its batch is done by a new process of the same worker. */
+async function disturbInference(system: ChaosSystem, signal: 'SIGKILL' | 'SIGABRT'): Promise<number> {
+  const worker = pick(system);
+  const underWay = await batchesUnderWay(system);
+  const startedAtMs = performance.now();
+  mislead(worker, signal);
+  worker.busy = true;
+  await untilDone(system, underWay);
+  return performance.now() - startedAtMs;
+}
+
+function mislead(worker: FleetWorker, mischief: Mischief): void {
+  worker.process.send(mischief);
+}
 
 function pick({ fleet, random }: ChaosSystem): FleetWorker {
   const { working } = fleet;

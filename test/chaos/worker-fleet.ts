@@ -8,7 +8,7 @@ export interface FleetWorker {
   readonly process: ChildProcess;
   /** Resolves with the exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
-  /** False while it is stopped or about to end: faults take one that works. */
+  /** False until it is ready, and while it is stopped or about to end: faults take one that works. */
   busy: boolean;
 }
 
@@ -57,8 +57,10 @@ export class WorkerFleet {
   }
 
   #start(): void {
-    const child = spawn(process.execPath, [PROGRAM], { env: this.#env, stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const;
+    const child = spawn(process.execPath, [PROGRAM], { env: this.#env, stdio: [...stdio] });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes('Worker is ready')) worker.busy = true;
       for (const line of text.trimEnd().split('\n')) {
         this.#lineTimesMs.push(Date.now());
         this.#tail.push(line);
@@ -66,7 +68,7 @@ export class WorkerFleet {
       }
     });
     const exited = once(child, 'exit').then(([code]) => code as number | null);
-    const worker: FleetWorker = { process: child, exited, busy: true };
+    const worker: FleetWorker = { process: child, exited, busy: false };
     this.#workers.add(worker);
     child.on('exit', () => {
       this.#workers.delete(worker);

@@ -98,10 +98,10 @@ describe('the inference processes', () => {
 
   test('nothing answers after close', async () => {
     const closed = await createLocalEmbedder({ model, processes: 1 });
-    const pending = closed.embed(['x '.repeat(250)]);
+    const pending = expect(closed.embed(['x '.repeat(250)])).rejects.toMatchObject({ code: 'CLOSED' });
     await closed.close();
     await closed.close();
-    await expect(pending).rejects.toMatchObject({ code: 'CLOSED' });
+    await pending;
     await expect(closed.embed(['x'])).rejects.toMatchObject({ code: 'CLOSED' });
   });
 

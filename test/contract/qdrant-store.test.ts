@@ -128,7 +128,11 @@ describe('qdrant: faults that stay', () => {
       });
       await expect(opening).rejects.not.toMatchObject({ message: expect.stringMatching(/wrong-key/) });
     }
-    await (await openQdrantStore({ url: double.url, apiKey: 'right' })).close();
+    const store = await openQdrantStore({ url: double.url, apiKey: 'right' });
+    const points = await store.open(await store.createGeneration('docs', MANIFEST));
+    await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
+    expect(await points.count()).toBe(1);
+    await store.close();
   });
 
   test('a server that is too old', async () => {
@@ -144,6 +148,7 @@ test('a collection that embedline did not make keeps its name', async () => {
   const { double, store } = await openPoints();
   await fetch(`${double.url}/collections/theirs`, {
     method: 'PUT',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ vectors: { dense: { size: 4, distance: 'Dot' } } }),
   });
   await expect(store.createGeneration('theirs', MANIFEST)).rejects.toMatchObject({

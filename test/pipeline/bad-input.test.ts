@@ -175,6 +175,7 @@ describe('what a person can get wrong is refused with the reason and the remedy'
     onTestFinished(() => double.close());
     await fetch(`${double.url}/collections/docs`, {
       method: 'PUT',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ vectors: { dense: { size: 4, distance: 'Cosine' } } }),
     });
     const bench = await testBench({ QDRANT_URL: double.url });

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connectRedis, RunLedger, type RunProgress } from '@embedline/core';
+import { connectedWorkers, connectRedis, RunLedger, type RunProgress } from '@embedline/core';
 import { describe, expect, inject, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
 import { comparable, storedPoints } from '../support/stored.ts';
@@ -20,6 +20,14 @@ async function writeCorpus(bench: TestBench, count: number): Promise<string> {
   const file = join(bench.directory, 'docs.jsonl');
   await writeFile(file, jsonl(documents(count)));
   return file;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function latestRun(ledger: RunLedger): Promise<RunProgress | undefined> {
@@ -107,6 +115,18 @@ describe('runs that are stopped', () => {
     expect(summary.chunks.skipped).toBeGreaterThan(0);
     expect(summary.chunks.embedded + summary.chunks.skipped).toBe(600);
     expect(comparable(await storedPoints(bench.directory, 'docs'))).toEqual(await undisturbed(600));
+  });
+
+  test('an ingest that is killed takes the workers that it started along', async () => {
+    const bench = await testBench();
+    const file = await writeCorpus(bench, 600);
+    const redis = testRedis();
+    const ingest = bench.start(['ingest', file, '--collection', 'docs', '--workers', '1']);
+    const connected = () => connectedWorkers(redis, bench.prefix);
+    await until('its worker is connected', async () => (await connected()).length === 1);
+    const pid = Number(/-(\d+)-[0-9a-f]{8}$/.exec((await connected())[0]?.workerId ?? '')?.[1]);
+    ingest.process.kill('SIGKILL');
+    await until('the worker is gone', () => !isAlive(pid));
   });
 
   test('a second ingest of the pipeline is refused with the owner, or waits', async () => {

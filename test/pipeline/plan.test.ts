@@ -74,7 +74,9 @@ describe('plan', () => {
 
   test('writes nothing: not to the store, not to Redis, not on a machine that has neither', async () => {
     const redis = testRedis();
-    const keysOf = async (bench: TestBench) => (await redis.keys(`${bench.prefix}*`)).sort();
+    // BullMQ's note of when stalled jobs were looked for last goes by itself.
+    const keysOf = async (bench: TestBench) =>
+      (await redis.keys(`${bench.prefix}*`)).filter((key) => !key.endsWith(':stalled-check')).sort();
     const bench = await afterFirstIngest();
     const before = { tree: await treeOf(bench.directory), keys: await keysOf(bench) };
     expect((await bench.run(args(bench, 'plan', '--rebuild'))).json.at(-1)).toMatchObject({

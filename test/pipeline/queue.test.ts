@@ -54,7 +54,7 @@ describe('a full Redis', () => {
       onRefused: () => stop.abort(new Error('stopped')),
     });
     const stop = new AbortController();
-    await queue.missing('run-1', [0]);
+    await queue.unattended('run-1', [0]);
     await redis.config('SET', 'maxmemory', 1);
     await expect(queue.enqueue(jobsOf('run-1', 1), { signal: stop.signal })).rejects.toThrow();
     expect(stop.signal.aborted).toBe(true);
@@ -89,15 +89,15 @@ describe('batches of a run', () => {
       return settled.length === 1 && (await redis.llen(`${prefix}:embed:active`)) === 1;
     });
     // Done without its bit being asked for here, under way, waiting, never there.
-    expect(await queue.missing('run-1', [0, 1, 2, 3])).toEqual([0, 3]);
-    expect(await queue.removeWaiting('run-1')).toBe(1);
-    expect(await queue.missing('run-1', [1, 2])).toEqual([2]);
+    expect((await queue.unattended('run-1', [0, 1, 2, 3])).missing).toEqual([0, 3]);
+    await queue.remove('run-1', [1, 2]);
+    expect((await queue.unattended('run-1', [1, 2])).missing).toEqual([2]);
     hold.resolve(undefined);
     await until('it is done', () => settled.length === 2);
     await queue.close();
   });
 
-  test('that failed are found among those of other runs, and count as dealt with', async () => {
+  test('that failed are found among those of other runs, with their data', async () => {
     const [redis, prefix] = [testRedis(), testPrefix()];
     const queue = createBatchQueue({ connection: redis, prefix });
     await queue.enqueue([...jobsOf('run-1', 2), ...jobsOf('run-2', 2)]);
@@ -111,14 +111,14 @@ describe('batches of a run', () => {
       `${prefix}:embed:failed`,
       ...Array.from({ length: 2500 }, (_, i) => [Date.now() + i, `b-old-${i}`]).flat(),
     );
-    const failed = await queue.failed('run-1');
+    const { failed, missing } = await queue.unattended('run-1', [0, 1]);
+    expect(missing).toEqual([]);
     expect(new Set(failed.map(({ batchIndex }) => batchIndex))).toEqual(new Set([0, 1]));
     expect(failed[0]).toMatchObject({
       reason: expect.stringContaining('no good: b-run-1-') as string,
       attempts: 5,
     });
     expect(failed[0]?.data).toMatchObject({ runId: 'run-1' });
-    expect(await queue.missing('run-1', [0, 1])).toEqual([]);
     await queue.close();
   });
 });

@@ -82,7 +82,7 @@ describe('the ledger', () => {
           });
           expect(progress?.deadLetters).toBe(distinct.length);
           expect(progress?.byWorker.reduce((sum, { batches }) => sum + batches, 0)).toBe(distinct.length);
-          expect(await ledger.pendingBatches(runId, 10)).toEqual(
+          expect(await ledger.pendingBatches(runId, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])).toEqual(
             Array.from({ length: 10 }, (_, index) => index).filter((index) => !distinct.includes(index)),
           );
         },
@@ -213,9 +213,9 @@ test('the queue holds each job once, finds what is missing, and forgets a run', 
   await queue.enqueue(jobs.slice(100, 200));
   await queue.enqueue([encodeJob('run-2', 0, [chunkOf('b', 'other')])]);
   expect(await redis.llen(`${prefix}:embed:wait`)).toBe(451);
-  expect(await queue.missing('run-1', [0, 449, 450, 1000])).toEqual([450, 1000]);
-  expect(await queue.removeWaiting('run-1')).toBe(450);
-  expect(await queue.missing('run-2', [0])).toEqual([]);
-  expect(await queue.failed('run-1')).toEqual([]);
+  expect(await queue.unattended('run-1', [0, 449, 450, 1000])).toEqual({ missing: [450, 1000], failed: [] });
+  await queue.remove('run-1', [...jobs.keys(), 1000]);
+  expect(await redis.llen(`${prefix}:embed:wait`)).toBe(1);
+  expect(await queue.unattended('run-2', [0])).toEqual({ missing: [], failed: [] });
   await queue.close();
 });

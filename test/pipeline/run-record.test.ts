@@ -85,7 +85,7 @@ describe('counters', () => {
     await server.start();
     expect(await during).toBe('counted');
     expect(await complete(2)).toBe('already-counted');
-    expect(await ledger.pendingBatches(runId, 6)).toEqual([3, 4]);
+    expect(await ledger.pendingBatches(runId, [0, 1, 2, 3, 4, 5])).toEqual([3, 4]);
     expect(await ledger.progress(runId)).toMatchObject({
       spec: before?.spec,
       workers: { batchesDone: 4, chunksEmbedded: 12 },

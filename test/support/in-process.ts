@@ -137,7 +137,7 @@ function openCall(call: IngestCall): OpenPipeline {
   });
   return {
     definition: { ...parsed, maxDelete: maxDeleteShare, name, directory },
-    model: { spec: call.model, directory, modelsDirectory: directory, weightsFile: '' },
+    model: { kind: 'transformer', spec: call.model, directory, modelsDirectory: directory, weightsFile: '' },
     corpus: corpusOf(call),
     ...chunkingOf(call),
   };

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { acquireRedis, connectRedis, probeRedis, type Redis } from '@embedline/core';
 
@@ -11,6 +13,8 @@ export interface RedisServer {
   connect(): Redis;
   /** Ends the server as a power cut of its process would. */
   kill(): Promise<void>;
+  /** Ends the machine as well: what was written to its disk within the last second is gone (appendfsync everysec). */
+  cutPower(): Promise<void>;
   /** Starts it again from what is on its disk. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -39,6 +43,14 @@ export async function startRedisServer(directory: string): Promise<RedisServer> 
     port: Number(new URL(url).port),
     connect,
     kill,
+    cutPower: async () => {
+      const folder = join(fact('config_file'), '..', 'appendonlydir');
+      const before = await sizes(folder);
+      await delay(1_000);
+      await kill();
+      for (const [file, size] of await sizes(folder))
+        if (size > (before.get(file) ?? Infinity)) await truncate(join(folder, file), before.get(file));
+    },
     start: async () => {
       const server = spawn(fact('executable'), [fact('config_file')], { stdio: 'ignore' });
       await once(server, 'spawn');
@@ -50,6 +62,12 @@ export async function startRedisServer(directory: string): Promise<RedisServer> 
       await kill();
     },
   };
+}
+
+async function sizes(folder: string): Promise<Map<string, number>> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.incr.aof'));
+  const entries = files.map(async (file) => [file, (await stat(join(folder, file))).size] as const);
+  return new Map(await Promise.all(entries));
 }
 
 function answers(url: string): Promise<boolean> {

@@ -17,7 +17,6 @@ import {
   textHash,
 } from '@embedline/core';
 import { parseFilters } from '../../apps/producer/src/commands/search.ts';
-import { planMicroBatches } from '../../packages/core/src/embedder/micro-batches.ts';
 import { chunkOf } from '../support/points.ts';
 
 describe('ids', () => {
@@ -97,25 +96,6 @@ test('batches hold every chunk once, in order, within their bounds', () => {
     ),
   );
   expect(DEFAULT_BATCH_LIMITS.maxBytes).toBe(262_144);
-});
-
-test('micro-batches hold every text once, of one length each, within the budget', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: 1, max: 600 }), { maxLength: 300 }),
-      fc.integer({ min: 0, max: 1024 }),
-      (lengths, budget) => {
-        const batches = planMicroBatches(lengths, budget);
-        expect(batches.flatMap(({ positions }) => positions).toSorted((a, b) => a - b)).toEqual([
-          ...lengths.keys(),
-        ]);
-        for (const { tokens, positions } of batches) {
-          expect(new Set(positions.map((position) => lengths[position]))).toEqual(new Set([tokens]));
-          if (positions.length > 1) expect(tokens * positions.length).toBeLessThanOrEqual(budget);
-        }
-      },
-    ),
-  );
 });
 
 test('what was acquired is released last in, first out, each once, whatever fails', async () => {

@@ -17,7 +17,7 @@ export interface BatchWorkerOptions extends ProcessorOptions {
   readonly prefix: string;
   readonly ledger: RunLedger;
   readonly logger: Logger;
-  /** Batches under way at once: one more than is being embedded, so that upserts overlap inference. */
+  /** Batches under way at once: enough to keep inference busy, and one more, so that upserts overlap it. */
   readonly concurrency: number;
   /** A worker that does not renew its lock of a batch for so long is held to be dead. */
   readonly lockDurationMs: number;

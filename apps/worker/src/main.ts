@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import {
   createLogger,
   DEFAULT_LOCK_DURATION_MS,
@@ -12,7 +11,17 @@ import { runWorker } from './worker-program.ts';
 
 const program = new Command('embedline-worker')
   .description('Embeds batches from the queue and upserts them. Start as many as you like, on any machine.')
-  .option('--concurrency <n>', 'inference processes, one core each', positiveInteger, availableParallelism())
+  .option(
+    '--concurrency <n>',
+    'inference processes; default: as many as are fastest here and fit into the memory, measured once',
+    positiveInteger,
+  )
+  .option('--threads <n>', 'threads of each inference process; default: measured, or 1', positiveInteger)
+  .option(
+    '--micro-batch-tokens <n>',
+    'tokens that go through the network together; default: measured, or 512',
+    positiveInteger,
+  )
   .option(
     '--grace <seconds>',
     'time for batches under way to end after SIGTERM; longer ones go back',
@@ -37,10 +46,22 @@ Exit codes: 0 stopped when told to, 1 failed, 2 usage`,
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 
-const options = program.opts<{ concurrency: number; grace: number; lock: number }>();
+const options = program.opts<{
+  concurrency?: number;
+  threads?: number;
+  microBatchTokens?: number;
+  grace: number;
+  lock: number;
+}>();
 process.exitCode = await main(options);
 
-async function main({ concurrency, grace, lock }: typeof options): Promise<number> {
+async function main({
+  concurrency,
+  threads,
+  microBatchTokens,
+  grace,
+  lock,
+}: typeof options): Promise<number> {
   let logger = createLogger({ name: 'embedline-worker', level: 'info' });
   try {
     const config = loadConfig();
@@ -49,7 +70,7 @@ async function main({ concurrency, grace, lock }: typeof options): Promise<numbe
     await runWorker({
       config,
       logger,
-      concurrency,
+      inference: { processes: concurrency, threadsPerProcess: threads, microBatchTokens },
       graceMs: grace * 1000,
       lockDurationMs: lock * 1000,
       stop: stop.signal,

@@ -29,7 +29,7 @@ export interface OpenRunsOptions {
   readonly ledger: RunLedger;
   readonly store: VectorStore;
   readonly config: Config;
-  readonly embedder: Omit<EmbedderOptions, 'signal'>;
+  readonly embedder: EmbedderOptions;
   readonly openEmbedder: typeof createEmbedder;
 }
 

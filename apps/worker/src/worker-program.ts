@@ -8,11 +8,13 @@ import {
   createEmbedder,
   DEFAULT_LOCK_DURATION_MS,
   isEmbedlineError,
+  machineLimits,
   openVectorStore,
   Outages,
   Releasers,
   RunLedger,
   type Config,
+  type EmbedderOptions,
   type Logger,
   type WorkerPresence,
 } from '@embedline/core';
@@ -21,11 +23,14 @@ import { OpenRuns } from './open-runs.ts';
 import { RejectionBreaker } from './rejection-breaker.ts';
 import { reportOutages } from './report-outages.ts';
 
+/** Texts to choose micro-batches from: those of one batch are computed while those of the next wait, tokenised. */
+const BATCHES_PER_PROCESS = 2;
+
 export interface WorkerProgramOptions {
   readonly config: Config;
   readonly logger: Logger;
-  /** Inference processes; one core each. */
-  readonly concurrency: number;
+  /** How the model is run, as far as somebody says it; what is not said is measured once, and remembered. */
+  readonly inference: Pick<EmbedderOptions, 'processes' | 'threadsPerProcess' | 'microBatchTokens'>;
   /** Time that batches under way get to end after a stop was asked for. */
   readonly graceMs: number;
   /** A batch of this worker goes to another one when this one has not been heard of for so long. Defaults to 30,000. */
@@ -52,7 +57,8 @@ export async function runWorker(options: WorkerProgramOptions): Promise<void> {
 }
 
 async function work(options: WorkerProgramOptions, releasers: Releasers): Promise<void> {
-  const { config, logger, concurrency, stop } = options;
+  const { config, logger, inference, stop } = options;
+  const concurrency = inference.processes ?? machineLimits().cores;
   const { prefix } = config;
   let presence: WorkerPresence | null = null;
   const report = reportOutages(logger);
@@ -74,7 +80,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
       ledger,
       store,
       config,
-      embedder: { processes: concurrency, onWarning: (text) => logger.warn(text) },
+      embedder: embedderOptions(options),
       openEmbedder: options.openEmbedder ?? createEmbedder,
     }),
   );
@@ -86,7 +92,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     runs,
     workerId,
     logger,
-    concurrency: concurrency + 1,
+    concurrency: concurrency * BATCHES_PER_PROCESS + 1,
     lockDurationMs: options.lockDurationMs ?? DEFAULT_LOCK_DURATION_MS,
     patience,
     breaker: new RejectionBreaker(),
@@ -95,6 +101,21 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
   releasers.add(() => worker.close(options.graceMs));
   logger.info({ workerId, concurrency, store: store.location }, 'Worker is ready');
   await Promise.race([aborted(stop), refused.promise]);
+}
+
+function embedderOptions({ inference, config, logger }: WorkerProgramOptions): EmbedderOptions {
+  const isSaid = Object.values(inference).some((value) => value !== undefined);
+  return {
+    ...inference,
+    onWarning: (text) => logger.warn(text),
+    tuning: {
+      dataDirectory: config.dataDirectory,
+      measure: !isSaid,
+      onMeasuring: () =>
+        logger.info('Measuring how the model runs fastest on this machine (once, some seconds)'),
+      onChosen: (tuning) => logger.info(tuning, 'Inference is set up'),
+    },
+  };
 }
 
 async function connect(releasers: Releasers, { config, logger, stop }: WorkerProgramOptions) {

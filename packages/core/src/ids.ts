@@ -1,15 +1,15 @@
 import { hash } from 'node:crypto';
 import type { Chunk, DocumentMark, Metadata } from './document.ts';
 
-/** Fields are joined by their length, so that ("ab","c") and ("a","bc") differ whatever they contain. */
-function digest(fields: readonly string[]): Buffer {
-  // In one call: hash objects hold memory that the garbage collector does not see, and there is one a chunk and more.
-  return hash('sha256', fields.map((field) => `${Buffer.byteLength(field)}:${field}`).join(''), 'buffer');
-}
-
-/** 128 bits in hex: enough for 10^9 texts with a collision probability below 10^-20. */
+/**
+ * 128 bits of SHA-256 in hex: enough for 10^9 texts with a collision probability below 10^-20. Fields are joined by
+ * their length, so that ("ab","c") and ("a","bc") differ whatever they contain.
+ */
 function shortHash(fields: readonly string[]): string {
-  return digest(fields).toString('hex', 0, 16);
+  let joined = '';
+  for (const field of fields) joined += `${Buffer.byteLength(field)}:${field}`;
+  // In one call: hash objects hold memory that the garbage collector does not see, and there is one a chunk and more.
+  return hash('sha256', joined, 'hex').slice(0, 32);
 }
 
 /**
@@ -17,11 +17,9 @@ function shortHash(fields: readonly string[]): string {
  * worker and attempt writes the same chunk to the same place.
  */
 export function pointId(pipeline: string, documentId: string, chunkIndex: number): string {
-  const bytes = digest([pipeline, documentId, String(chunkIndex)]).subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const hex = shortHash([pipeline, documentId, String(chunkIndex)]);
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
 /** Hash of what a vector is made from. Equal hashes mean equal vectors under one model. */

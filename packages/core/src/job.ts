@@ -10,6 +10,12 @@ const hash = z.string().regex(/^[0-9a-f]{32}$/);
 const count = z.int().min(0);
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
+/**
+ * Bytes of one job's texts, titles, ids and metadata together. The producer makes batches of 256 KiB; only a document
+ * with metadata beyond its usual limit, or a chunk of very long tokens, makes one larger.
+ */
+const MAX_JOB_BYTES = 64 * 1024 * 1024;
+
 const chunkSchema = z.strictObject({
   id: uuid,
   /** Position within `documents` of the job: metadata travels once per document, not once per chunk. */
@@ -18,7 +24,7 @@ const chunkSchema = z.strictObject({
   text: z.string().min(1),
   start: count,
   end: count,
-  title: z.string().nullable(),
+  title: z.string().max(MAX_JOB_BYTES).nullable(),
   tokens: count,
   textHash: hash,
   payloadHash: hash,
@@ -63,16 +69,23 @@ export function encodeJob(runId: string, batchIndex: number, records: readonly C
 /** Validates what came out of Redis. @throws EmbedlineError JOB_INVALID, which names the field, never the text */
 export function decodeJob(data: unknown): EmbedJob {
   const parsed = embedJobSchema.safeParse(data);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    if (jobBytes(parsed.data) <= MAX_JOB_BYTES) return parsed.data;
+    throw notOurs(`it is larger than ${MAX_JOB_BYTES} bytes`);
+  }
   const [issue] = parsed.error.issues;
   // The names of unknown fields and of metadata are left out: they are whatever somebody wrote there.
   const path = issue?.path ?? [];
   const known = path.includes('metadata') ? path.slice(0, path.indexOf('metadata') + 1) : path;
   const place = known.map(String).join('.') || 'the job';
   const problem = issue?.code === 'unrecognized_keys' ? 'holds a field that it should not' : issue?.message;
-  throw new EmbedlineError(
+  throw notOurs(`${place}: ${problem ?? 'unknown'}`);
+}
+
+function notOurs(problem: string): EmbedlineError {
+  return new EmbedlineError(
     'JOB_INVALID',
-    `A job in the queue is not one of embedline's: ${place}: ${problem ?? 'unknown'}. ` +
+    `A job in the queue is not one of embedline's: ${problem}. ` +
       `Start producer and workers from the same version; if others write to this Redis, give embedline its own.`,
   );
 }

@@ -38,7 +38,10 @@ export class Releasers implements AsyncDisposable {
 }
 
 export interface StopSignals extends Disposable {
-  /** Fires at the first SIGINT, SIGTERM or SIGHUP; its reason is the signal's name. */
+  /**
+   * Fires at the first SIGINT, SIGTERM or SIGHUP; its reason is the signal's name. A process that was started with a
+   * channel to its parent takes the end of the parent for a SIGHUP.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -54,10 +57,15 @@ export function listenForStop(onSecond: () => void): StopSignals {
   };
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, listen);
+  const orphaned = () => {
+    if (!controller.signal.aborted) listen('SIGHUP');
+  };
+  process.on('disconnect', orphaned);
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {
       for (const name of names) process.off(name, listen);
+      process.off('disconnect', orphaned);
     },
   };
 }

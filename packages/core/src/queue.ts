@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Queue, type JobsOptions, type JobType } from 'bullmq';
+import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EmbedlineError, messageOf } from './errors.ts';
-import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
+import { jobBytes, jobId, type EmbedJob } from './job.ts';
 import { IMPATIENT, type Patience } from './outages.ts';
 import { redisFailure, refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
@@ -37,13 +37,12 @@ const JOB_OPTIONS: JobsOptions = {
 /** One addBulk holds at most so much: it is a pipeline, not a transaction, and blocks Redis while it runs (B19, B20). */
 const MAX_SLICE_JOBS = 200;
 const MAX_SLICE_BYTES = 4 * 1024 * 1024;
-const IDS_PER_PAGE = 1000;
 
 /**
- * In these a job is still to be dealt with, by a worker or, when it failed, by whoever asks for `failed`. One that
- * BullMQ calls completed has set its batch's bit; if the bit is not there, Redis has lost it.
+ * In these a worker has the job or will get it. One that BullMQ calls completed has set its batch's bit; if the bit is
+ * not there, Redis has lost it.
  */
-const LIVE_STATES: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized', 'failed']);
+const ATTENDED_STATES: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 export interface BatchQueueOptions {
   readonly connection: Redis;
@@ -61,16 +60,22 @@ export interface FailedBatch {
   readonly attempts: number;
 }
 
+/** Batches that no worker will work on any more. */
+export interface UnattendedBatches {
+  /** Redis has no job for them, or takes it for completed. */
+  readonly missing: readonly number[];
+  /** BullMQ gave up on them. */
+  readonly failed: readonly FailedBatch[];
+}
+
 /** The queue of batches, as the producer sees it. */
 export interface BatchQueue {
   /** Adds jobs; returns when Redis has them all. Adding one twice adds it once. */
   enqueue(jobs: readonly EmbedJob[], options?: { signal?: AbortSignal }): Promise<void>;
-  /** Which of these batches nobody will work on any more: Redis has no job for them, or takes it for completed. */
-  missing(runId: string, batchIndexes: readonly number[]): Promise<number[]>;
-  /** Batches of a run that BullMQ gave up on. */
-  failed(runId: string): Promise<FailedBatch[]>;
-  /** Takes a run's jobs that no worker has begun out of the queue. */
-  removeWaiting(runId: string): Promise<number>;
+  /** Which of these batches nobody will work on. */
+  unattended(runId: string, batchIndexes: readonly number[]): Promise<UnattendedBatches>;
+  /** Takes those of these batches that no worker has under way out of the queue. */
+  remove(runId: string, batchIndexes: readonly number[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -94,28 +99,40 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
       for (const slice of slices(jobs))
         await patience.waitOut(() => addSlice(queue, slice, options, signal), signal);
     },
-    missing: async (runId, batchIndexes) => {
-      const states = await ask(() =>
-        Promise.all(batchIndexes.map((index) => queue.getJobState(jobId(runId, index)))),
-      );
-      return batchIndexes.filter((_, position) => !LIVE_STATES.has(states[position] ?? 'unknown'));
-    },
-    failed: (runId) => ask(() => failedBatches(queue, runId)),
-    removeWaiting: (runId) => ask(() => removeWaiting(queue, runId)),
+    unattended: (runId, batchIndexes) => ask(() => unattended(queue, runId, batchIndexes)),
+    remove: (runId, batchIndexes) => ask(() => remove(queue, runId, batchIndexes)),
     close: () => queue.close(),
   };
 }
 
-async function failedBatches(queue: Queue, runId: string): Promise<FailedBatch[]> {
-  const ids = await idsOf(queue, 'failed', runId);
-  const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
-  return jobs.flatMap((job) => {
-    const id = parseJobId(job?.id ?? '');
-    if (job === undefined || id === null) return [];
-    return [
-      { batchIndex: id.batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade },
-    ];
-  });
+async function unattended(
+  queue: Queue,
+  runId: string,
+  batchIndexes: readonly number[],
+): Promise<UnattendedBatches> {
+  const states = await Promise.all(batchIndexes.map((index) => queue.getJobState(jobId(runId, index))));
+  const failed = batchIndexes.filter((_, position) => states[position] === 'failed');
+  const jobs = await Promise.all(failed.map((index) => queue.getJob(jobId(runId, index))));
+  return {
+    missing: batchIndexes.filter((_, position) => {
+      const state = states[position] ?? 'unknown';
+      return state !== 'failed' && !ATTENDED_STATES.has(state);
+    }),
+    failed: failed.flatMap((batchIndex, position) => {
+      const job = jobs[position];
+      return job === undefined
+        ? []
+        : [{ batchIndex, reason: job.failedReason, data: job.data, attempts: job.attemptsMade }];
+    }),
+  };
+}
+
+async function remove(queue: Queue, runId: string, batchIndexes: readonly number[]): Promise<void> {
+  const removals = batchIndexes.map((index) =>
+    // A worker may take the job in this very moment: then it stays, which is harmless.
+    queue.remove(jobId(runId, index)).catch(() => 0),
+  );
+  await Promise.all(removals);
 }
 
 async function addSlice(
@@ -167,25 +184,4 @@ function* slices(jobs: readonly EmbedJob[]): Generator<EmbedJob[]> {
     bytes += size;
   }
   if (slice.length > 0) yield slice;
-}
-
-async function removeWaiting(queue: Queue, runId: string): Promise<number> {
-  let removed = 0;
-  for (const state of ['waiting', 'delayed', 'prioritized'] as const) {
-    for (const id of await idsOf(queue, state, runId)) {
-      // A worker may take the job in this very moment: then it stays, which is harmless.
-      removed += await queue.remove(id).catch(() => 0);
-    }
-  }
-  return removed;
-}
-
-/** Ids only, a page at a time: the jobs of all runs together may be larger than memory. */
-async function idsOf(queue: Queue, state: JobType, runId: string): Promise<string[]> {
-  const ids = new Set<string>();
-  for (let start = 0; ; start += IDS_PER_PAGE) {
-    const page = await queue.getRanges([state], start, start + IDS_PER_PAGE - 1);
-    for (const id of page) if (parseJobId(id)?.runId === runId) ids.add(id);
-    if (page.length < IDS_PER_PAGE) return [...ids];
-  }
 }

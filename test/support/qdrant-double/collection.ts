@@ -1,5 +1,5 @@
 import { compileFilter, type Payload } from './filter.ts';
-import { badBody, wrongInput } from './rejection.ts';
+import { badBody, checkId, wrongInput } from './rejection.ts';
 
 interface StoredPoint {
   readonly vectors: Record<string, number[]>;
@@ -16,8 +16,6 @@ export interface CollectionBody {
   readonly vectors?: Record<string, { readonly size?: number; readonly distance?: string }>;
   readonly metadata?: Record<string, unknown>;
 }
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** One collection of the double: as strict as a real 1.18.3 was seen to be (notes/qdrant.md). */
 export class DoubleCollection {
@@ -147,17 +145,13 @@ function badVector() {
   return badBody('data did not match any variant of untagged enum VectorStruct');
 }
 
-function checkId(id: unknown): string {
-  if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
-  throw badBody(
-    `value ${String(id)} is not a valid point ID, valid values are either an unsigned integer or a UUID`,
-  );
-}
-
-/** Cosine collections keep unit vectors, in 32 bits. */
+/** Cosine collections keep unit vectors, in 32 bits; one that is of unit length already (to 1e-6 of its square) keeps its bits. */
 function normalize(vector: readonly number[]): number[] {
-  const length = Math.hypot(...vector);
-  return length === 0 ? [...vector] : vector.map((value) => Math.fround(value / length));
+  const numbers = vector.map(Math.fround);
+  const square = numbers.reduce((sum, value) => sum + value * value, 0);
+  if (square < 2 ** -23 || Math.abs(square - 1) <= 1e-6) return numbers;
+  const length = Math.sqrt(square);
+  return numbers.map((value) => Math.fround(value / length));
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {

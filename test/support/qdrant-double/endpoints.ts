@@ -2,6 +2,7 @@ import { DoubleCollection, type CollectionBody } from './collection.ts';
 import { badBody, notFound, wrongInput } from './rejection.ts';
 
 type Body = Record<string, unknown>;
+type WriteStatus = 'completed' | 'acknowledged';
 
 /** What the double holds, and what it answers to each request that the adapter makes. */
 export class DoubleState {
@@ -13,8 +14,11 @@ export class DoubleState {
     this.strict = strict;
   }
 
-  /** @returns the `result` of the answer */
-  answer(method: string, path: string, body: Body): unknown {
+  /**
+   * @param waits whether the request says `wait=true`; without it a write is only acknowledged, as by the server
+   * @returns the `result` of the answer
+   */
+  answer(method: string, path: string, body: Body, waits: boolean): unknown {
     const [, first, name, ...rest] = path.split('/').map(decodeURIComponent);
     if (first === 'aliases' && method === 'GET') return { aliases: this.#listAliases() };
     if (first !== 'collections') throw badBody(`the double knows no ${method} ${path}`);
@@ -30,11 +34,11 @@ export class DoubleState {
       case 'DELETE':
         return this.#drop(name);
       default:
-        return this.#answerFor(this.#collection(name), route, body);
+        return this.#answerFor(this.#collection(name), route, body, waits ? 'completed' : 'acknowledged');
     }
   }
 
-  #answerFor(collection: DoubleCollection, route: string, body: Body): unknown {
+  #answerFor(collection: DoubleCollection, route: string, body: Body, status: WriteStatus): unknown {
     switch (route) {
       case 'GET':
         return describe(collection);
@@ -43,10 +47,10 @@ export class DoubleState {
         return true;
       case 'PUT index':
         collection.indexed.add(String(body['field_name']));
-        return completed();
+        return updated(status);
       case 'PUT points':
         collection.upsert((body['points'] ?? []) as [], body['update_filter']);
-        return completed();
+        return updated(status);
       case 'POST points':
         return collection.retrieve((body['ids'] ?? []) as [], body['with_payload'], body['with_vector']);
       case 'POST points/scroll':
@@ -61,7 +65,7 @@ export class DoubleState {
         return { count: collection.count(body['filter']) };
       case 'POST points/delete':
         collection.delete(body['filter']);
-        return completed();
+        return updated(status);
       case 'POST points/query':
         return {
           points: collection.query(
@@ -76,7 +80,7 @@ export class DoubleState {
           const overwrite = operation['overwrite_payload'];
           if (overwrite === undefined) throw badBody('the double knows no such operation');
           collection.overwritePayload(overwrite['filter'], overwrite['payload'] as Body);
-          return completed();
+          return updated(status);
         });
       default:
         throw badBody(`the double knows no ${route}`);
@@ -141,6 +145,6 @@ function describe(collection: DoubleCollection): object {
   };
 }
 
-function completed() {
-  return { operation_id: 1, status: 'completed' };
+function updated(status: WriteStatus) {
+  return { operation_id: 1, status };
 }

@@ -1,4 +1,4 @@
-import { badBody, Rejection } from './rejection.ts';
+import { badBody, checkId, Rejection } from './rejection.ts';
 
 export type Payload = Record<string, unknown>;
 
@@ -37,7 +37,7 @@ export function compileFilter(
 function compile(condition: Condition, context: FilterContext): (id: string, payload: Payload) => boolean {
   const { has_id: ids, is_null: isNull, key, match, range } = condition;
   if (ids !== undefined) {
-    const set = new Set(ids);
+    const set = new Set(ids.map(checkId));
     return (id) => set.has(id);
   }
   if (isNull !== undefined) return (_, payload) => valuesAt(payload, isNull.key).includes(null);

@@ -12,3 +12,13 @@ export const wrongInput = (message: string, status = 400) => new Rejection(statu
 export const badBody = (message: string) => new Rejection(400, `Format error in JSON body: ${message}`);
 export const notFound = (collection: string) =>
   new Rejection(404, `Not found: Collection \`${collection}\` doesn't exist!`);
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** The server takes whole numbers, too; the adapter has none. */
+export function checkId(id: unknown): string {
+  if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
+  throw badBody(
+    `value ${String(id)} is not a valid point ID, valid values are either an unsigned integer or a UUID`,
+  );
+}

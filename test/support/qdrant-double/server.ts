@@ -50,7 +50,7 @@ export async function startQdrantDouble(options: QdrantDoubleOptions = {}): Prom
   });
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const { method = 'GET', url = '/' } = request;
-    const path = new URL(url, 'http://double').pathname;
+    const { pathname: path, searchParams: query } = new URL(url, 'http://double');
     const name = `${method} ${path}`;
     journal.push(name);
     const text = await readBody(request);
@@ -62,7 +62,9 @@ export async function startQdrantDouble(options: QdrantDoubleOptions = {}): Prom
         version: options.version ?? '1.18.3',
       });
     assertKey(request, options.apiKey);
-    const result = state.answer(method, path.replace(/\/$/, ''), parseBody(text));
+    assertJson(request, text);
+    const waits = query.get('wait') === 'true';
+    const result = state.answer(method, path.replace(/\/$/, ''), parseBody(text), waits);
     if (fault?.reset === 'after') request.socket.destroy();
     else send(response, 200, { usage: null, status: 'ok', time: 0.001, result });
   };
@@ -112,6 +114,11 @@ function assertKey(request: IncomingMessage, apiKey: string | undefined): void {
   );
 }
 
+function assertJson({ headers }: IncomingMessage, text: string): void {
+  if (text === '' || headers['content-type'] === 'application/json') return;
+  throw new Rejection(400, 'Content type error');
+}
+
 async function readBody(request: IncomingMessage): Promise<string> {
   const blocks: Buffer[] = [];
   for await (const block of request) blocks.push(block as Buffer);
@@ -127,14 +134,18 @@ async function readBody(request: IncomingMessage): Promise<string> {
 
 function parseBody(text: string): Record<string, unknown> {
   if (text === '') return {};
-  // serde_json refuses the escape of half a surrogate pair, which JSON.parse takes.
-  if (/\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])/.test(text))
-    throw badBody('unexpected end of hex escape at line 1 column 1');
+  if (escapesHalfAPair(text)) throw badBody('unexpected end of hex escape at line 1 column 1');
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch {
     throw badBody('expected value at line 1 column 1');
   }
+}
+
+/** serde_json refuses the escape of half a surrogate pair, which JSON.parse takes. */
+function escapesHalfAPair(text: string): boolean {
+  const escapes = text.matchAll(/\\u(d[89ab]..)\\u(d[c-f]..)|\\u(d[89a-f]..)|\\./gi);
+  return escapes.some(([, , , half]) => half !== undefined);
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

@@ -3,6 +3,7 @@ import type { CommandContext } from '../commands/context.ts';
 import { addCollectionCommands } from './collection-commands.ts';
 import { addCorpusCommands } from './corpus-commands.ts';
 import { addFailedCommands } from './failed-commands.ts';
+import { addModelCommands } from './model-commands.ts';
 import { addReadingCommands } from './reading-commands.ts';
 import { addServingCommands } from './serving-commands.ts';
 
@@ -23,6 +24,7 @@ export function buildProgram(run: Run): Command {
   addReadingCommands(program, run);
   addFailedCommands(program, run);
   addCollectionCommands(program, run);
+  addModelCommands(program, run);
   addServingCommands(program, run);
   return program;
 }

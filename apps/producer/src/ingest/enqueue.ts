@@ -1,27 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  Batcher,
-  encodeJob,
-  EmbedlineError,
-  jobBytes,
-  type BatchQueue,
-  type ChunkRecord,
-  type RunLedger,
-} from '@embedline/core';
+import { Batcher, encodeJob, jobBytes, type ChunkRecord, type RunLedger } from '@embedline/core';
 import type { RunCounts } from './run-counts.ts';
+import { runLost, type UnfinishedBatches } from './unfinished-batches.ts';
 
 export interface EnqueueOptions {
   readonly runId: string;
-  readonly queue: BatchQueue;
   readonly ledger: RunLedger;
+  readonly unfinished: UnfinishedBatches;
   readonly counts: RunCounts;
   readonly signal: AbortSignal;
-  /** Batches that may wait in Redis. Defaults to 256. */
+  /** Batches that may wait in Redis. Defaults to {@link MAX_WAITING_BATCHES}. */
   readonly maxBatches?: number;
   /** Bytes of texts that may wait in Redis. Defaults to 64 MiB. */
   readonly maxBytes?: number;
 }
 
+/** A run has no more batches than these in the queue. */
+export const MAX_WAITING_BATCHES = 256;
 /** How often a full queue is looked at again. */
 const POLL_MS = 200;
 
@@ -29,8 +24,6 @@ const POLL_MS = 200;
 export class Enqueuer {
   readonly #options: EnqueueOptions;
   readonly #batcher = new Batcher();
-  #batchesDone = 0;
-  #bytesDone = 0;
 
   constructor(options: EnqueueOptions) {
     this.#options = options;
@@ -49,11 +42,11 @@ export class Enqueuer {
   }
 
   async #enqueue(batch: readonly ChunkRecord[]): Promise<void> {
-    const { runId, queue, counts, signal } = this.#options;
+    const { runId, unfinished, counts } = this.#options;
     const job = encodeJob(runId, counts.batchesTotal, batch);
     const bytes = jobBytes(job);
     await this.#waitForRoom(bytes);
-    await queue.enqueue([job], { signal });
+    await unfinished.enqueue(job);
     // The checkpoint moves only after Redis has the job (hazards B19).
     counts.batchesTotal += 1;
     counts.chunksEnqueued += batch.length;
@@ -61,23 +54,16 @@ export class Enqueuer {
   }
 
   async #waitForRoom(bytes: number): Promise<void> {
-    const { runId, ledger, counts, signal, maxBatches = 256, maxBytes = 64 * 1024 * 1024 } = this.#options;
-    const isFull = () => {
-      const batches = counts.batchesTotal - this.#batchesDone;
-      return (
-        batches > 0 && (batches >= maxBatches || counts.bytesEnqueued - this.#bytesDone + bytes > maxBytes)
-      );
-    };
+    const { runId, ledger, unfinished, signal } = this.#options;
+    const { maxBatches = MAX_WAITING_BATCHES, maxBytes = 64 * 1024 * 1024 } = this.#options;
+    const isFull = () =>
+      unfinished.count > 0 && (unfinished.count >= maxBatches || unfinished.bytes + bytes > maxBytes);
+    if (isFull()) await unfinished.forgetDone();
     while (isFull()) {
-      const progress = await ledger.progress(runId);
-      if (progress === null)
-        throw new EmbedlineError(
-          'RUN_LOST',
-          `Redis has lost run ${runId}. Ingest again: that costs only the difference.`,
-        );
-      this.#batchesDone = progress.workers.batchesDone;
-      this.#bytesDone = progress.workers.bytesDone;
-      if (isFull()) await delay(POLL_MS, undefined, { signal });
+      if ((await ledger.spec(runId)) === null) throw runLost(runId);
+      await unfinished.mend();
+      await delay(POLL_MS, undefined, { signal });
+      await unfinished.forgetDone();
     }
   }
 }

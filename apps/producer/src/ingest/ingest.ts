@@ -14,7 +14,7 @@ import {
 import type { Corpus } from '../readers/corpus.ts';
 import { claimTarget, type ClaimOptions } from './claim-target.ts';
 import type { CompareOptions } from './compare.ts';
-import { Enqueuer } from './enqueue.ts';
+import { Enqueuer, MAX_WAITING_BATCHES } from './enqueue.ts';
 import { finish } from './finish.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import type { RunTarget } from './open-target.ts';
@@ -24,6 +24,7 @@ import { newRunId } from './run-id.ts';
 import { RepeatedTexts } from './repeated-texts.ts';
 import { newRunCounts, type RunCounts } from './run-counts.ts';
 import { createSeenDocuments } from './seen-documents.ts';
+import { UnfinishedBatches } from './unfinished-batches.ts';
 import { waitForBatches } from './wait-for-batches.ts';
 
 export interface IngestOptions extends ClaimOptions {
@@ -86,11 +87,11 @@ async function run(context: RunContext): Promise<IngestOutcome> {
   try {
     const signal = AbortSignal.any([context.signal, recording.signal]);
     const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
-    const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal });
+    const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal, onNotice: options.onNotice });
+    const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal });
     await produce({ ...produceOptions(context, signal), seen, repeated, enqueuer });
     await recording.close();
-    await ledger.seal(runId, counts);
-    const done = await waitForBatches({ runId, ledger, queue, signal });
+    const done = await waitForBatches({ runId, ledger, unfinished, counts, signal });
     counts.chunksReused += await repeated.settle();
     const repeatedGivenUp = repeated.giveUp(runId);
     await ledger.addDeadLetters(runId, repeatedGivenUp);
@@ -140,9 +141,12 @@ async function createRun(runId: string, generation: Generation, options: IngestO
 async function forgetQueuedBatches({ ledger, queue, pipeline }: IngestOptions): Promise<void> {
   for (const run of await ledger.list()) {
     if (run.spec.pipeline !== pipeline || run.state === 'done') continue;
-    // The lock is ours, so whoever left the run as running is gone.
-    if (run.state === 'running') await ledger.end(run.spec.runId, 'failed', 'its process died');
-    if (run.workers.batchesDone < run.producer.batchesTotal) await queue.removeWaiting(run.spec.runId);
+    // The lock is ours, so whoever left the run as running is gone, and may have queued more than it could record.
+    const died = run.state === 'running';
+    if (died) await ledger.end(run.spec.runId, 'failed', 'its process died');
+    const length = run.producer.batchesTotal + (died ? MAX_WAITING_BATCHES : 0);
+    const indexes = Array.from({ length }, (_, index) => index);
+    await queue.remove(run.spec.runId, await ledger.pendingBatches(run.spec.runId, indexes));
   }
 }
 

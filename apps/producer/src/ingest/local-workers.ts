@@ -67,7 +67,8 @@ function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions)
   return spawn(process.execPath, [main, '--concurrency', '1', '--grace', String(GRACE_SECONDS)], {
     // A process group of its own: Ctrl-C reaches the ingest, which then stops its workers in order.
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    // The channel tells a worker that its ingest was killed, and could stop nothing.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
       ...process.env,
       REDIS_URL: redisUrl,

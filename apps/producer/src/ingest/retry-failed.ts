@@ -19,6 +19,7 @@ import { Enqueuer } from './enqueue.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import { newRunCounts } from './run-counts.ts';
 import { newRunId } from './run-id.ts';
+import { UnfinishedBatches } from './unfinished-batches.ts';
 import { waitForBatches } from './wait-for-batches.ts';
 
 export interface RetryOptions {
@@ -79,13 +80,13 @@ async function embedAgain(
   { jobs, ledger, queue }: RetryOptions,
 ): Promise<void> {
   const counts = newRunCounts();
-  const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal });
+  const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal });
+  const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal });
   const chunks = [...jobs.values()].flatMap((job) => chunkRecordsOf(job, pipeline));
   counts.chunksTotal = chunks.length;
   await enqueuer.add(chunks);
   await enqueuer.flush();
-  await ledger.seal(runId, counts);
-  await waitForBatches({ runId, ledger, queue, signal });
+  await waitForBatches({ runId, ledger, unfinished, counts, signal });
 }
 
 /** As whoever writes in place does: see claim-target.ts. */

@@ -3,6 +3,7 @@ import { isSpace } from './white-space.ts';
 const TERMINATORS = new Set('.!?…。！？｡।؟۔');
 /** These end a sentence without white space after them. */
 const WIDE_TERMINATORS = new Set('。！？｡');
+const [FULL_STOP, EXCLAMATION, QUESTION] = [0x2e, 0x21, 0x3f];
 const CLOSERS = new Set('"\'”’)]}»」』）】');
 
 /**
@@ -13,6 +14,9 @@ const CLOSERS = new Set('"\'”’)]}»」』）】');
 export function sentenceEnds(text: string, start: number, end: number): number[] {
   const ends: number[] = [];
   for (let position = start; position < end; position += 1) {
+    const code = text.charCodeAt(position);
+    // Most characters are none: of ASCII only these three are.
+    if (code < 128 && code !== FULL_STOP && code !== EXCLAMATION && code !== QUESTION) continue;
     const character = text[position] ?? '';
     if (!TERMINATORS.has(character)) continue;
     let after = position + 1;

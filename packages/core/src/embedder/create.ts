@@ -1,9 +1,18 @@
 import type { Embedder, TokenCounter } from './embedder.ts';
+import type { ChooseTuningOptions } from './tuning/choose-tuning.ts';
+import type { InferenceTuning } from './tuning/inference-tuning.ts';
+import type { Distilled, DistillOptions } from './static/distill.ts';
 import { resolveModel, type ResolvedModel, type ResolveModelOptions } from './model-files.ts';
 
-export interface EmbedderOptions {
-  /** Inference processes. Defaults to the cores this process may use. */
-  readonly processes?: number;
+/** What somebody says of it; the rest is found. */
+type TuningFlags = { readonly [Name in keyof InferenceTuning]?: number | undefined };
+
+export interface EmbedderOptions extends TuningFlags {
+  /** How to find what is not given of processes, threads and micro-batches. Defaults to what is usual; see local-embedder.ts. */
+  readonly tuning?: ChooseTuningOptions & {
+    /** Told how the model is run. */
+    readonly onChosen?: (tuning: InferenceTuning) => void;
+  };
   readonly onWarning?: (message: string) => void;
 }
 
@@ -13,12 +22,43 @@ export async function createEmbedder(
   options: EmbedderOptions = {},
 ): Promise<Embedder> {
   const resolved = 'spec' in model ? model : await resolveModel(model);
+  if (resolved.kind === 'static') {
+    const { createStaticEmbedder } = await import('./static/static-embedder.ts');
+    return createStaticEmbedder(resolved);
+  }
   const { createLocalEmbedder } = await import('./local-embedder.ts');
-  return createLocalEmbedder({ model: resolved, ...options });
+  return createLocalEmbedder({
+    model: resolved,
+    onWarning: options.onWarning,
+    ...(await tuningFor(resolved, options)),
+  });
+}
+
+async function tuningFor(
+  model: ResolvedModel,
+  { tuning, processes, threadsPerProcess, microBatchTokens }: EmbedderOptions,
+): Promise<TuningFlags> {
+  if (tuning === undefined) return { processes, threadsPerProcess, microBatchTokens };
+  const { chooseTuning } = await import('./tuning/choose-tuning.ts');
+  const found = await chooseTuning(model, tuning);
+  const cores = found.processes * found.threadsPerProcess;
+  const chosen = {
+    processes: processes ?? Math.max(1, Math.floor(cores / (threadsPerProcess ?? found.threadsPerProcess))),
+    threadsPerProcess: threadsPerProcess ?? (processes === undefined ? found.threadsPerProcess : 1),
+    microBatchTokens: microBatchTokens ?? found.microBatchTokens,
+  };
+  tuning.onChosen?.(chosen);
+  return chosen;
 }
 
 /** Counts tokens as the model will, without loading the model. */
 export async function loadTokenCounter(model: ResolvedModel): Promise<TokenCounter> {
   const { loadTokenizer } = await import('./tokenizer.ts');
-  return loadTokenizer(model.directory);
+  return loadTokenizer(model.directory, { specialTokens: model.kind === 'transformer' });
+}
+
+/** Makes a static model of a transformer; see static/distill.ts. */
+export async function distillModel(options: DistillOptions): Promise<Distilled> {
+  const { distill } = await import('./static/distill.ts');
+  return distill(options);
 }

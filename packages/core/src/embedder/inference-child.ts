@@ -3,33 +3,38 @@ import { fileURLToPath } from 'node:url';
 import { EmbedlineError } from '../errors.ts';
 import type { InferenceRequest, InferenceResponse, InferenceSettings } from './inference-protocol.ts';
 
-export type EmbeddedBatch = Extract<InferenceResponse, { type: 'embedded' }>;
+const PROGRAM = new URL('./inference-process.ts', import.meta.url);
+
+interface PendingRequest extends PromiseWithResolvers<Float32Array> {
+  readonly id: number;
+}
 
 /** One inference process. When it dies, its pending requests fail with {@link ChildDied}; it is not started again. */
 export class InferenceChild {
-  /** Resolves when the model is loaded; rejected with MODEL_INVALID or EMBEDDING_FAILED. */
-  readonly ready: Promise<{ readonly batchInvariant: boolean }>;
+  /** Resolves when the model is loaded; rejected with MODEL_INVALID, or {@link ChildDied}. */
+  readonly ready: Promise<void>;
   readonly #process: ChildProcess;
-  readonly #pending = new Map<number, PromiseWithResolvers<EmbeddedBatch>>();
+  /** Oldest first: the process answers in this order. */
+  readonly #pending: PendingRequest[] = [];
+  readonly #ready = Promise.withResolvers<void>();
   #alive = true;
+  #loaded = false;
+  #lastId = 0;
+  #residentBytes = 0;
 
-  constructor(settings: InferenceSettings) {
-    this.#process = fork(
-      fileURLToPath(new URL('./inference-process.ts', import.meta.url)),
-      [JSON.stringify(settings)],
-      {
-        serialization: 'advanced',
-        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-        execArgv: [],
-      },
-    );
-    const ready = Promise.withResolvers<{ batchInvariant: boolean }>();
-    this.ready = ready.promise;
+  /** @param program speaks the protocol of inference-protocol.ts. Defaults to inference-process.ts */
+  constructor(settings: InferenceSettings, program = PROGRAM) {
+    this.#process = fork(fileURLToPath(program), [JSON.stringify(settings)], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      execArgv: [],
+    });
+    this.ready = this.#ready.promise;
     this.ready.catch(() => undefined);
-    this.#process.on('message', (message) => this.#receive(message as InferenceResponse, ready));
-    this.#process.on('error', () => this.#die('it could not be started', ready.reject));
+    this.#process.on('message', (message) => this.#receive(message as InferenceResponse));
+    this.#process.on('error', () => this.#die('it could not be started'));
     this.#process.on('exit', (code, signal) =>
-      this.#die(`it ended with ${signal ?? `code ${String(code)}`}`, ready.reject),
+      this.#die(`it ended with ${signal ?? `code ${String(code)}`}`),
     );
   }
 
@@ -37,25 +42,40 @@ export class InferenceChild {
     return this.#alive;
   }
 
+  /** Alive, and the model is loaded. */
+  get isReady(): boolean {
+    return this.#alive && this.#loaded;
+  }
+
   /** Requests sent and not answered. */
   get load(): number {
-    return this.#pending.size;
+    return this.#pending.length;
   }
 
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
-  embed(id: number, texts: readonly string[]): Promise<EmbeddedBatch> {
-    const answer = Promise.withResolvers<EmbeddedBatch>();
-    this.#pending.set(id, answer);
-    this.#send({ type: 'embed', id, texts });
-    return answer.promise;
+  /** Resident memory after the last answer; 0 before the first. */
+  get residentBytes(): number {
+    return this.#residentBytes;
   }
 
-  /** Forgets a request; what it has not begun is not computed. */
-  cancel(id: number): void {
-    if (this.#pending.delete(id)) this.#send({ type: 'cancel', id });
+  /**
+   * @param texts token ids of texts of one length
+   * @returns their vectors, one after the other
+   * @throws EmbedlineError EMBEDDING_FAILED; {@link ChildDied}
+   */
+  embed(texts: readonly (readonly number[])[]): Promise<Float32Array> {
+    const length = texts[0]?.length ?? 0;
+    const ids = new Int32Array(texts.length * length);
+    texts.forEach((text, index) => ids.set(text, index * length));
+    const pending = { ...Promise.withResolvers<Float32Array>(), id: (this.#lastId += 1) };
+    this.#pending.push(pending);
+    const request: InferenceRequest = { id: pending.id, ids, texts: texts.length };
+    // A failure to send means that the process is ending: `exit` follows and settles what is pending.
+    if (this.#process.connected) this.#process.send(request, () => undefined);
+    return pending.promise;
   }
 
   /** SIGKILL: asking politely is no use while native code runs, and there is nothing in it to lose. */
@@ -66,17 +86,13 @@ export class InferenceChild {
     await exited;
   }
 
-  #send(request: InferenceRequest): void {
-    // A failure to send means that the process is ending: `exit` follows and settles what is pending.
-    if (this.#process.connected) this.#process.send(request, () => undefined);
-  }
-
-  #receive(message: InferenceResponse, ready: PromiseWithResolvers<{ batchInvariant: boolean }>): void {
+  #receive(message: InferenceResponse): void {
     switch (message.type) {
       case 'ready':
-        return ready.resolve({ batchInvariant: message.batchInvariant });
+        this.#loaded = true;
+        return this.#ready.resolve();
       case 'unusable':
-        ready.reject(
+        this.#ready.reject(
           new EmbedlineError(
             'MODEL_INVALID',
             `The model cannot be loaded: ${message.message}. Fetch its files again.`,
@@ -85,7 +101,8 @@ export class InferenceChild {
         this.#process.kill('SIGKILL');
         return;
       case 'embedded':
-        this.#take(message.id)?.resolve(message);
+        this.#residentBytes = message.residentBytes;
+        this.#take(message.id)?.resolve(message.vectors);
         return;
       case 'failed':
         this.#take(message.id)?.reject(
@@ -94,29 +111,30 @@ export class InferenceChild {
     }
   }
 
-  #take(id: number): PromiseWithResolvers<EmbeddedBatch> | undefined {
-    const answer = this.#pending.get(id);
-    this.#pending.delete(id);
-    return answer;
+  #take(id: number): PendingRequest | undefined {
+    const position = this.#pending.findIndex((pending) => pending.id === id);
+    return position === -1 ? undefined : this.#pending.splice(position, 1)[0];
   }
 
-  #die(how: string, rejectReady: (error: Error) => void): void {
+  #die(how: string): void {
     if (!this.#alive) return;
     this.#alive = false;
-    const error = new ChildDied(how);
-    rejectReady(error);
-    for (const answer of this.#pending.values()) answer.reject(error);
-    this.#pending.clear();
+    this.#ready.reject(new ChildDied(how, false));
+    this.#pending.splice(0).forEach(({ reject }, index) => reject(new ChildDied(how, index === 0)));
   }
 }
 
 /** An inference process is gone, and with it the answers it owed. */
 export class ChildDied extends EmbedlineError {
-  constructor(how: string) {
+  /** True for the request that it worked at, which may be why it died; false for those that waited behind it. */
+  readonly working: boolean;
+
+  constructor(how: string, working: boolean) {
     super(
       'EMBEDDING_FAILED',
       `An inference process died: ${how}. Too little memory is the usual cause (each takes up to 400 MB).`,
     );
     this.name = 'ChildDied';
+    this.working = working;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * An inference process: one ONNX session, tokenising, pooling, nothing else. `session.run` is synchronous native code
+ * An inference process: one ONNX session and pooling, nothing else. `session.run` is synchronous native code
  * (hazards O1), so it never shares a thread with anything that has to answer in time; and it is a process, not a
  * thread, because ending a thread inside `run` aborts everything around it (O2).
  */
@@ -7,8 +7,7 @@ import { messageOf } from '../errors.ts';
 import { createInference, type Inference } from './inference.ts';
 import type { InferenceRequest, InferenceResponse, InferenceSettings } from './inference-protocol.ts';
 
-const cancelled = new Set<number>();
-const waiting: Extract<InferenceRequest, { type: 'embed' }>[] = [];
+const waiting: InferenceRequest[] = [];
 let working = false;
 
 // Ctrl-C in a terminal reaches the whole process group; this process ends when its parent does, after its work.
@@ -17,16 +16,14 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 const inference = await start();
 process.on('message', (message) => {
-  const request = message as InferenceRequest;
-  if (request.type === 'cancel') cancelled.add(request.id);
-  else waiting.push(request);
+  waiting.push(message as InferenceRequest);
   void work();
 });
 
 async function start(): Promise<Inference> {
   try {
     const created = await createInference(JSON.parse(process.argv[2] ?? '{}') as InferenceSettings);
-    send({ type: 'ready', batchInvariant: created.batchInvariant });
+    send({ type: 'ready' });
     return created;
   } catch (error) {
     send({ type: 'unusable', message: messageOf(error) });
@@ -38,14 +35,13 @@ async function work(): Promise<void> {
   if (working) return;
   working = true;
   for (let request = waiting.shift(); request !== undefined; request = waiting.shift()) {
-    const { id, texts } = request;
+    const { id, ids, texts } = request;
     try {
-      const result = await inference.embed(texts, () => cancelled.has(id));
-      if (result !== null) send({ type: 'embedded', id, ...result });
+      const vectors = await inference.run(ids, texts);
+      send({ type: 'embedded', id, vectors, residentBytes: process.memoryUsage.rss() });
     } catch (error) {
       send({ type: 'failed', id, message: messageOf(error).slice(0, 500) });
     }
-    cancelled.delete(id);
   }
   working = false;
 }

@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { EmbedlineError } from '../errors.ts';
+import { isBatchInvariant } from './batch-invariance.ts';
 import type { Embedder, Embeddings, EmbedOptions, ModelSpec } from './embedder.ts';
-import { ChildDied, InferenceChild, type EmbeddedBatch } from './inference-child.ts';
-import type { InferenceSettings } from './inference-protocol.ts';
+import { InferencePool } from './inference-pool.ts';
 import type { ResolvedModel } from './model-files.ts';
+import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
 export interface LocalEmbedderOptions {
   readonly model: ResolvedModel;
@@ -16,137 +18,86 @@ export interface LocalEmbedderOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** A call is sent to at most so many processes, one after another, before its texts are held to be the cause. */
-const MAX_PROCESSES_PER_CALL = 2;
-/** So many processes in a row that die before they are ready mean that starting another is no use. */
-const MAX_FAILED_STARTS = 3;
+/** So many tokens are counted at a stretch, a few milliseconds: this thread renews locks as well. */
+const TOKENS_PER_SLICE = 4_000;
 
 /** Embeds in long-lived child processes on this machine; see inference-process.ts. Ready when the model is loaded. */
 export async function createLocalEmbedder(options: LocalEmbedderOptions): Promise<LocalEmbedder> {
-  const embedder = new LocalEmbedder(options);
+  const { spec, weightsFile, directory } = options.model;
+  const { dimensions, pooling } = spec;
+  const pool = new InferencePool({
+    settings: { weightsFile, dimensions, pooling, threads: options.threadsPerProcess ?? 1 },
+    processes: options.processes ?? availableParallelism(),
+    microBatchTokens: options.microBatchTokens ?? 512,
+    modelId: spec.id,
+  });
   try {
-    await embedder.start();
-    return embedder;
+    const tokenizer = await loadTokenizer(directory);
+    await Promise.all(pool.children.map((child) => child.ready));
+    const [first] = pool.children;
+    const encode = (text: string) => tokenizer.encode(text, spec.maxTokens).ids;
+    const run = (texts: readonly (readonly number[])[]) =>
+      first?.embed(texts) ?? Promise.resolve(new Float32Array());
+    if (!(await isBatchInvariant({ encode, run, dimensions }))) {
+      pool.embedOneByOne();
+      options.onWarning?.(
+        `Model ${spec.id} (${spec.dtype}) gives a text another vector in other company: ` +
+          `texts are embedded one at a time, which is slower but reproducible.`,
+      );
+    }
+    return new LocalEmbedder(spec, tokenizer, pool);
   } catch (error) {
-    await embedder.close();
+    await pool.close();
     throw error;
   }
 }
 
 export class LocalEmbedder implements Embedder {
   readonly model: ModelSpec;
-  readonly #settings: InferenceSettings;
-  readonly #onWarning: (message: string) => void;
-  readonly #children: InferenceChild[];
-  #failedStarts = 0;
-  #lastId = 0;
-  #closed = false;
+  readonly #tokenizer: TextTokenizer;
+  readonly #pool: InferencePool;
 
-  constructor(options: LocalEmbedderOptions) {
-    const { spec, directory, weightsFile } = options.model;
-    const { dimensions, maxTokens, pooling } = spec;
-    this.model = spec;
-    this.#onWarning = options.onWarning ?? (() => undefined);
-    this.#settings = {
-      directory,
-      weightsFile,
-      dimensions,
-      maxTokens,
-      pooling,
-      threads: options.threadsPerProcess ?? 1,
-      microBatchTokens: options.microBatchTokens ?? 512,
-    };
-    const count = options.processes ?? availableParallelism();
-    this.#children = Array.from({ length: count }, () => new InferenceChild(this.#settings));
-  }
-
-  /** Waits until every process has loaded the model. */
-  async start(): Promise<void> {
-    const [first] = await Promise.all(this.#children.map((child) => child.ready));
-    if (first?.batchInvariant === false) {
-      this.#onWarning(
-        `Model ${this.model.id} (${this.model.dtype}) gives a text another vector in other company: ` +
-          `texts are embedded one at a time, which is slower but reproducible.`,
-      );
-    }
+  constructor(model: ModelSpec, tokenizer: TextTokenizer, pool: InferencePool) {
+    this.model = model;
+    this.#tokenizer = tokenizer;
+    this.#pool = pool;
   }
 
   /** Process ids of the inference processes, for tests and diagnosis. */
   get processIds(): readonly number[] {
-    return this.#children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    return this.#pool.children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   async embed(texts: readonly string[], { signal }: EmbedOptions = {}): Promise<Embeddings> {
-    if (texts.length === 0) return { vectors: [], tokens: [] };
     const distinct = [...new Set(texts)];
-    const answer = await this.#embedDistinct(distinct, signal);
-    const { dimensions } = this.model;
-    const positions = new Map(distinct.map((text, position) => [text, position]));
-    const vectors = distinct.map((_, index) =>
-      answer.vectors.subarray(index * dimensions, (index + 1) * dimensions),
-    );
+    const encoded = await this.#encode(distinct, signal);
+    const vectors = await this.#pool.embed(encoded, signal);
     for (const vector of vectors) assertUnitVector(vector, this.model);
+    const positions = new Map(distinct.map((text, position) => [text, position]));
     const each = texts.map((text) => positions.get(text) ?? 0);
     return {
-      vectors: each.map((position) => vectors[position] ?? new Float32Array(0)),
-      tokens: each.map((position) => answer.tokens[position] ?? 0),
+      vectors: each.map((position) => vectors[position] ?? new Float32Array()),
+      tokens: each.map((position) => encoded[position]?.length ?? 0),
     };
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all(this.#children.map((child) => child.close()));
+    await this.#pool.close();
   }
 
-  async #embedDistinct(texts: readonly string[], signal: AbortSignal | undefined): Promise<EmbeddedBatch> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#ask(texts, signal);
-      } catch (error) {
-        if (this.#closed) throw new EmbedlineError('CLOSED', 'The embedder was closed.', { cause: error });
-        if (!(error instanceof ChildDied) || attempt >= MAX_PROCESSES_PER_CALL) throw error;
-      }
+  async #encode(texts: readonly string[], signal: AbortSignal | undefined): Promise<(readonly number[])[]> {
+    const encoded: (readonly number[])[] = [];
+    let sliceTokens = 0;
+    for (const text of texts) {
+      const { ids } = this.#tokenizer.encode(text, this.model.maxTokens);
+      encoded.push(ids);
+      sliceTokens += ids.length;
+      if (sliceTokens < TOKENS_PER_SLICE) continue;
+      sliceTokens = 0;
+      await yieldToEventLoop();
+      signal?.throwIfAborted();
     }
-  }
-
-  async #ask(texts: readonly string[], signal: AbortSignal | undefined): Promise<EmbeddedBatch> {
-    signal?.throwIfAborted();
-    const child = this.#leastLoaded();
-    await child.ready.catch((error: unknown) => {
-      if (child.alive || error instanceof ChildDied) this.#failedStarts += 1;
-      throw error;
-    });
-    this.#failedStarts = 0;
-    signal?.throwIfAborted();
-    const id = (this.#lastId += 1);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => {
-      child.cancel(id);
-      aborted.reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([child.embed(id, texts), aborted.promise]);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  #leastLoaded(): InferenceChild {
-    if (this.#closed) throw new EmbedlineError('CLOSED', 'The embedder was closed.');
-    this.#children.forEach((child, index) => {
-      if (child.alive) return;
-      if (this.#failedStarts >= MAX_FAILED_STARTS) {
-        throw new EmbedlineError(
-          'MODEL_INVALID',
-          `${this.#failedStarts} inference processes in a row died while loading ${this.model.id}. Check the memory of this machine.`,
-        );
-      }
-      this.#children[index] = new InferenceChild(this.#settings);
-    });
-    const [least] = this.#children.toSorted((a, b) => a.load - b.load);
-    if (least === undefined) throw new EmbedlineError('USAGE', 'An embedder needs at least one process.');
-    return least;
+    return encoded;
   }
 }
 

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import type { ModelSpec } from './embedder.ts';
+import { isModelId } from './model-id.ts';
 import { fetchHubModel } from './hub-model.ts';
+import { isFile, readJson, readOptionalJson, sha256 } from './model-folder.ts';
+import { readStaticFiles, STATIC_MODEL_TYPE } from './static/static-files.ts';
 
 export interface ResolveModelOptions {
   /** A folder below `modelsDirectory`, a folder path (starting with `.` or `/`), or a hub id. */
   readonly id: string;
   readonly modelsDirectory: string;
-  /** Which weights, in transformers.js names. Defaults to the first there is of q8, fp32. */
+  /** Which weights, in transformers.js names. Defaults to the first there is of q8, fp32; a static model has one only. */
   readonly dtype?: string | undefined;
   /** Commit of the hub repository. Defaults to `main`. */
   readonly revision?: string | undefined;
@@ -23,9 +24,14 @@ export interface ResolveModelOptions {
   readonly maxTokens?: number | undefined;
 }
 
+/** What turns tokens into a vector: a network run by onnxruntime, or a table of token vectors alone. */
+export type ModelKind = 'transformer' | 'static';
+
 /** A model whose files are here and were hashed. */
 export interface ResolvedModel {
   readonly spec: ModelSpec;
+  /** Not part of the specification, since it follows from the files that `spec.hash` is of. */
+  readonly kind: ModelKind;
   /** Folder with config.json and tokenizer.json. */
   readonly directory: string;
   readonly weightsFile: string;
@@ -58,26 +64,25 @@ const PINNED_SHA256: Readonly<Record<string, { readonly weights: string; readonl
  * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID
  */
 export async function resolveModel(options: ResolveModelOptions): Promise<ResolvedModel> {
-  const located = await locate(options);
-  const { directory } = located;
-  const { dtype, weightsFile } = await chooseWeights(directory, options);
-  const config = await readJson(join(directory, 'config.json'), configSchema);
-  const pooling = await readOptionalJson(join(directory, '1_Pooling/config.json'), poolingSchema);
-  const limits = await readOptionalJson(join(directory, 'sentence_bert_config.json'), limitsSchema);
+  const { id, directory, modelsDirectory } = await locate(options);
+  const { model_type: type } = await readJson(join(directory, 'config.json'), kindSchema);
+  const kind = type === STATIC_MODEL_TYPE ? 'static' : 'transformer';
+  const { dtype, weightsFile, pooling, dimensions, ownLimit } =
+    kind === 'static'
+      ? await readStaticFiles(directory, options.dtype)
+      : await readTransformerFiles(directory, options);
   const prompts = await readOptionalJson(join(directory, 'config_sentence_transformers.json'), promptsSchema);
-  const ownLimit = limits?.max_seq_length ?? config.max_position_embeddings;
-  const hash = await hashModel(weightsFile, join(directory, 'tokenizer.json'), `${located.id}/${dtype}`);
   const spec: ModelSpec = {
-    id: located.id,
-    hash,
+    id,
+    hash: await hashModel(weightsFile, join(directory, 'tokenizer.json'), `${id}/${dtype}`),
     dtype,
-    pooling: pooling?.pooling_mode_cls_token === true ? 'cls' : 'mean',
-    dimensions: pooling?.word_embedding_dimension ?? config.hidden_size,
+    pooling,
+    dimensions,
     maxTokens: Math.min(options.maxTokens ?? ownLimit, ownLimit),
     passagePrefix: prompts?.prompts?.['passage'] ?? prompts?.prompts?.['document'] ?? '',
     queryPrefix: prompts?.prompts?.['query'] ?? '',
   };
-  return { spec, directory, weightsFile, modelsDirectory: located.modelsDirectory };
+  return { spec, kind, directory, weightsFile, modelsDirectory };
 }
 
 /** True when two specifications give every text the same vector. */
@@ -94,6 +99,7 @@ export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
   return keys.every((key) => a[key] === b[key]);
 }
 
+const kindSchema = z.object({ model_type: z.string().optional() });
 const configSchema = z.object({
   hidden_size: z.int().positive(),
   max_position_embeddings: z.int().positive().default(512),
@@ -111,17 +117,34 @@ async function locate(
   const { id, modelsDirectory } = options;
   if (isAbsolute(id) || id.startsWith('.')) {
     const directory = resolve(id);
-    if (await isFile(join(directory, 'config.json'))) {
-      return { id: basename(directory), directory, modelsDirectory: dirname(directory) };
-    }
-    throw notFound(options, `the folder ${directory} has no config.json`);
+    if (!(await isFile(join(directory, 'config.json'))))
+      throw notFound(options, `the folder ${directory} has no config.json`);
+    const name = basename(directory);
+    if (isModelId(name)) return { id: name, directory, modelsDirectory: dirname(directory) };
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `The folder ${directory} cannot name a model, since workers look it up by that name: use letters, digits, '_', '.' and '-' only.`,
+    );
   }
-  if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id))
-    throw notFound(options, 'that is not a model id');
+  if (!isModelId(id)) throw notFound(options, 'that is not a model id');
   const directory = join(modelsDirectory, id);
   if (await isFile(join(directory, 'config.json'))) return { id, directory, modelsDirectory };
   if (options.allowRemote !== true) throw notFound(options, `${directory} is not there`);
   return { id, ...(await fetchHubModel(options)) };
+}
+
+async function readTransformerFiles(directory: string, options: ResolveModelOptions) {
+  const { dtype, weightsFile } = await chooseWeights(directory, options);
+  const config = await readJson(join(directory, 'config.json'), configSchema);
+  const pooling = await readOptionalJson(join(directory, '1_Pooling/config.json'), poolingSchema);
+  const limits = await readOptionalJson(join(directory, 'sentence_bert_config.json'), limitsSchema);
+  return {
+    dtype,
+    weightsFile,
+    pooling: pooling?.pooling_mode_cls_token === true ? ('cls' as const) : ('mean' as const),
+    dimensions: pooling?.word_embedding_dimension ?? config.hidden_size,
+    ownLimit: limits?.max_seq_length ?? config.max_position_embeddings,
+  };
 }
 
 async function chooseWeights(directory: string, options: ResolveModelOptions) {
@@ -144,7 +167,7 @@ async function chooseWeights(directory: string, options: ResolveModelOptions) {
 function notFound({ id, modelsDirectory }: ResolveModelOptions, reason: string): EmbedlineError {
   return new EmbedlineError(
     'MODEL_NOT_FOUND',
-    `Model ${JSON.stringify(id)} was not found: ${reason}. Put its folder (config.json, tokenizer.json, onnx/) below ` +
+    `Model ${JSON.stringify(id)} was not found: ${reason}. Put its folder (config.json, tokenizer.json, onnx/ or model.safetensors) below ` +
       `${modelsDirectory} (EMBEDLINE_MODELS), or name the folder by a path that starts with './' or '/'.`,
   );
 }
@@ -160,35 +183,4 @@ async function hashModel(weightsFile: string, tokenizerFile: string, pinnedAs: s
     );
   }
   return createHash('sha256').update(weights).update(tokenizer).digest('hex');
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const block of createReadStream(file)) hash.update(block as Buffer);
-  return hash.digest('hex');
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-}
-
-async function readOptionalJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
-  return (await isFile(file)) ? readJson(file, schema) : null;
-}
-
-async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
-  try {
-    return schema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (cause) {
-    throw new EmbedlineError(
-      'MODEL_INVALID',
-      `${file} is not what a sentence-transformers model has there. Fetch the model again.`,
-      {
-        cause,
-      },
-    );
-  }
 }

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { ChunkRecord, DeadLetter } from '../document.ts';
 import { encodeJob, type EmbedJob } from '../job.ts';
+import { parseStored } from '../redis/stored-value.ts';
 
 /** A dead letter of a chunk, with the job that would try it again. */
 export interface GivenUpChunk extends DeadLetter {
@@ -12,6 +14,8 @@ export type GivingUp = Pick<DeadLetter, 'stage' | 'code' | 'reason' | 'attempts'
 
 const MAX_REASON_CHARACTERS = 1000;
 const MAX_EXCERPT_CHARACTERS = 200;
+/** Of a whole letter: an id may be long, since it is whatever the corpus says. */
+const MAX_LETTER_CHARACTERS = 256 * 1024;
 
 /** The dead letter of a chunk; the letter itself holds no more than an excerpt of the text. */
 export function giveUpChunk(
@@ -30,6 +34,23 @@ export function giveUpChunk(
     attempts,
     job: encodeJob(runId, 0, [chunk]),
   };
+}
+
+const letterSchema: z.ZodType<DeadLetter> = z.object({
+  key: z.string().min(1).max(MAX_LETTER_CHARACTERS),
+  stage: z.enum(['read', 'chunk', 'embed', 'upsert']),
+  code: z.string().max(100),
+  reason: z.string().max(MAX_LETTER_CHARACTERS),
+  documentId: z.string().nullable(),
+  chunkIndex: z.int().nullable(),
+  origin: z.object({ file: z.string(), line: z.int().exactOptional() }).nullable(),
+  excerpt: z.string().nullable(),
+  attempts: z.int(),
+});
+
+/** A dead letter as it stands in Redis; null for what embedline cannot have written. */
+export function decodeLetter(text: string): DeadLetter | null {
+  return parseStored(text, letterSchema, MAX_LETTER_CHARACTERS);
 }
 
 /** Key, letter and job ('' when there is none) of each, as the scripts take them. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { DeadLetter } from '../document.ts';
-import { EmbedlineError } from '../errors.ts';
-import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
+import { EmbedlineError, isEmbedlineError } from '../errors.ts';
 import { decodeJob, type EmbedJob } from '../job.ts';
-import { encodeLetters, type GivenUpChunk } from './given-up.ts';
+import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
+import { decodeLetter, encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
 import { decodeRun, parseSpec } from './run-record.ts';
@@ -131,12 +131,13 @@ export class RunLedger {
     return (await this.#read(runId, () => this.#redis.getbit(this.#keys.done(runId), batchIndex))) === 1;
   }
 
-  /** Indexes of the batches that are not done, in order; all of them below `batchesTotal`. */
-  async pendingBatches(runId: string, batchesTotal: number): Promise<number[]> {
+  /** Which of these batches are not done, in the order given. */
+  async pendingBatches(runId: string, batchIndexes: readonly number[]): Promise<number[]> {
+    if (batchIndexes.length === 0) return [];
     const read = () => this.#redis.getBuffer(this.#keys.done(runId));
     const bitmap = (await this.#read(runId, read)) ?? Buffer.alloc(0);
     const isDone = (index: number) => ((bitmap[index >> 3] ?? 0) >> (7 - (index & 7))) & 1;
-    return Array.from({ length: batchesTotal }, (_, index) => index).filter((index) => isDone(index) === 0);
+    return batchIndexes.filter((index) => isDone(index) === 0);
   }
 
   /**
@@ -151,16 +152,17 @@ export class RunLedger {
     }
   }
 
-  /** The dead letters that are kept in detail, in no particular order. */
+  /** The dead letters that are kept in detail, in no particular order, but for those that embedline cannot have written. */
   async deadLetters(runId: string): Promise<DeadLetter[]> {
     const values = await this.#read(runId, () => this.#redis.hvals(this.#keys.deadLetters(runId)));
-    return values.map((value) => JSON.parse(value) as DeadLetter);
+    return values.map(decodeLetter).filter((letter) => letter !== null);
   }
 
-  /** The jobs that would try dead letters again, by the letters' keys; kept for a week. */
+  /** The jobs that would try dead letters again, by the letters' keys; kept for a week. Others than embedline's are left out. */
   async retryJobs(runId: string): Promise<Map<string, EmbedJob>> {
     const jobs = await this.#read(runId, () => this.#redis.hgetall(this.#keys.retryJobs(runId)));
-    return new Map(Object.entries(jobs).map(([key, text]) => [key, decodeJob(JSON.parse(text))]));
+    const decoded = Object.entries(jobs).map(([key, text]) => [key, decodeStoredJob(text)] as const);
+    return new Map(decoded.filter((entry): entry is [string, EmbedJob] => entry[1] !== null));
   }
 
   /** Forgets these dead letters of a run, or all. @returns how many @throws RUN_LOST */
@@ -185,10 +187,10 @@ export class RunLedger {
     return decodeRun(runId, await this.#read(runId, read));
   }
 
-  /** Runs, newest first. */
+  /** Runs, newest first, but for those whose record is not readable. */
   async list(limit = MAX_RUNS_LISTED): Promise<RunProgress[]> {
     const ids = await this.#read('', () => this.#redis.zrevrange(this.#keys.runs, 0, limit - 1));
-    const runs = await Promise.all(ids.map((id) => this.progress(id)));
+    const runs = await Promise.all(ids.map((id) => this.progress(id).catch(nullIfUnreadable)));
     return runs.filter((run) => run !== null);
   }
 
@@ -232,6 +234,19 @@ export class RunLedger {
         throw redisFailure(doing, cause);
       }),
     );
+  }
+}
+
+function nullIfUnreadable(error: unknown): null {
+  if (isEmbedlineError(error, 'RUN_LOST')) return null;
+  throw error;
+}
+
+function decodeStoredJob(text: string): EmbedJob | null {
+  try {
+    return decodeJob(JSON.parse(text));
+  } catch {
+    return null;
   }
 }
 

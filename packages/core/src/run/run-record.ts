@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
+import { modelIdSchema } from '../embedder/model-id.ts';
 import type { Outage } from '../outages.ts';
-import {
-  NO_PRODUCER_COUNTS,
-  type ProducerCounts,
-  type RunProgress,
-  type RunSpec,
-  type RunStage,
-  type RunState,
-} from './run.ts';
+import { parseStored } from '../redis/stored-value.ts';
+import { NO_PRODUCER_COUNTS, type ProducerCounts, type RunProgress, type RunSpec } from './run.ts';
 
 const name = z.string().min(1).max(200);
+const stateSchema = z.enum(['running', 'done', 'failed', 'interrupted']);
+const stageSchema = z.enum(['reading', 'embedding', 'sweeping', 'publishing', 'ended']);
+/** Workers of a run that are shown. */
+const MAX_WORKERS_SHOWN = 1_000;
 
 /** A run's specification as it stands in Redis: checked before a worker acts on it. */
 const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
@@ -21,11 +20,11 @@ const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   storeKind: z.enum(['sqlite', 'qdrant']),
   generation: z.strictObject({ collection: name, name, identity: name }),
   model: z.strictObject({
-    id: name,
-    hash: z.string(),
-    dtype: z.string(),
+    id: modelIdSchema,
+    hash: z.string().regex(/^[0-9a-f]{64}$/),
+    dtype: z.string().max(20),
     pooling: z.enum(['mean', 'cls']),
-    dimensions: z.int().positive(),
+    dimensions: z.int().positive().max(65_536),
     maxTokens: z.int().positive(),
     passagePrefix: z.string().max(1000),
     queryPrefix: z.string().max(1000),
@@ -36,15 +35,17 @@ const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
 
 /** @throws EmbedlineError RUN_LOST when this version cannot read it */
 export function parseSpec(text: string, runId: string): RunSpec {
-  try {
-    return runSpecSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new EmbedlineError(
-      'RUN_LOST',
-      `The record of run ${runId} in Redis is not readable by this version. Use one version everywhere, and ingest again.`,
-      { cause },
-    );
-  }
+  const spec = parseStored(text, runSpecSchema);
+  if (spec === null || spec.runId !== runId) throw unreadable(runId);
+  return spec;
+}
+
+function unreadable(runId: string): EmbedlineError {
+  return new EmbedlineError(
+    'RUN_LOST',
+    `The record of run ${runId.slice(0, 64)} in Redis is not readable by this version. Use one version everywhere, and ingest again; ` +
+      `if others write to this Redis, give embedline its own.`,
+  );
 }
 
 type Fields = Readonly<Record<string, string>>;
@@ -64,13 +65,16 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
   const [record, byWorker, rate] = [fieldsOf(run), fieldsOf(workers), fieldsOf(buckets)];
   if (record['spec'] === undefined) return null;
   const spec = parseSpec(record['spec'], runId);
-  const number = (field: string) => Number(record[field] ?? 0);
+  const state = stateSchema.safeParse(record['state'] ?? 'running');
+  const stage = stageSchema.safeParse(record['stage'] ?? 'reading');
+  if (!state.success || !stage.success) throw unreadable(runId);
+  const number = (field: string) => toCount(record[field]);
   const endedAtMs = record['endedAtMs'] === undefined ? null : number('endedAtMs');
   const untilSeconds = endedAtMs === null ? nowSeconds : endedAtMs / 1000;
   return {
     spec,
-    state: (record['state'] ?? 'running') as RunState,
-    stage: (record['stage'] ?? 'reading') as RunStage,
+    state: state.data,
+    stage: stage.data,
     sealed: record['sealed'] === '1',
     producer: decodeProducer(number),
     workers: {
@@ -81,17 +85,24 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
     },
     deadLetters: number('deadLetters'),
     endedAtMs,
-    message: record['message'] === undefined || record['message'] === '' ? null : record['message'],
-    waitingFor: decodeOutage(record['waitingFor']),
+    message:
+      (record['message'] ?? '') === '' ? null : (record['message'] ?? '').slice(0, MAX_MESSAGE_CHARACTERS),
+    waitingFor: parseStored(record['waitingFor'], outageSchema),
     chunksPerSecond: chunksPerSecond(rate, spec.startedAtMs / 1000, untilSeconds),
     byWorker: decodeWorkers(byWorker),
   };
 }
 
-const outageSchema = z.object({ reason: z.string(), sinceMs: z.number() });
+const MAX_MESSAGE_CHARACTERS = 10_000;
+const outageSchema: z.ZodType<Outage> = z.object({
+  reason: z.string().max(MAX_MESSAGE_CHARACTERS),
+  sinceMs: z.number(),
+});
 
-function decodeOutage(text: string | undefined): Outage | null {
-  return text === undefined || text === '' ? null : outageSchema.parse(JSON.parse(text));
+/** Lua writes whole numbers; anything else was not written by it. */
+function toCount(text: string | undefined): number {
+  const value = Number(text ?? 0);
+  return Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
 /** Lua gets a hash as field, value, field, value. */
@@ -109,8 +120,8 @@ function decodeProducer(number: (field: string) => number): ProducerCounts {
 /** Over the last minute of work; a run younger than that is measured from its first batch. */
 function chunksPerSecond(rate: Fields, startSeconds: number, untilSeconds: number): number {
   const buckets = Object.entries(rate)
-    .map(([bucket, chunks]) => ({ start: Number(bucket) * 10, chunks: Number(chunks) }))
-    .filter(({ start }) => start > untilSeconds - 70);
+    .map(([bucket, chunks]) => ({ start: Number(bucket) * 10, chunks: toCount(chunks) }))
+    .filter(({ start }) => start > untilSeconds - 70 && start <= untilSeconds);
   if (buckets.length === 0) return 0;
   const first = Math.max(Math.min(...buckets.map(({ start }) => start)), startSeconds);
   const chunks = buckets.reduce((sum, bucket) => sum + bucket.chunks, 0);
@@ -119,9 +130,9 @@ function chunksPerSecond(rate: Fields, startSeconds: number, untilSeconds: numbe
 
 function decodeWorkers(fields: Fields): RunProgress['byWorker'] {
   const ids = [...new Set(Object.keys(fields).map((field) => field.slice(0, field.lastIndexOf(':'))))].sort();
-  return ids.map((workerId) => ({
-    workerId,
-    batches: Number(fields[`${workerId}:batches`] ?? 0),
-    chunks: Number(fields[`${workerId}:chunks`] ?? 0),
+  return ids.slice(0, MAX_WORKERS_SHOWN).map((workerId) => ({
+    workerId: workerId.slice(0, 300),
+    batches: toCount(fields[`${workerId}:batches`]),
+    chunks: toCount(fields[`${workerId}:chunks`]),
   }));
 }

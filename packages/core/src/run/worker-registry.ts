@@ -1,15 +1,19 @@
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { parseStored } from '../redis/stored-value.ts';
+import { VERSION } from '../version.ts';
 import { runKeys } from './run-keys.ts';
 
 const workerSchema = z.object({
-  workerId: z.string(),
-  host: z.string(),
-  pid: z.number(),
-  concurrency: z.number(),
+  workerId: z.string().max(300),
+  host: z.string().max(255),
+  pid: z.int(),
+  concurrency: z.int().min(0).max(10_000),
+  /** Of embedline. */
+  version: z.string().max(50).default('unknown'),
   sinceMs: z.number(),
-  waitingFor: z.string().nullable(),
+  waitingFor: z.string().max(5_000).nullable(),
   waitingSinceMs: z.number().nullable(),
 });
 
@@ -30,6 +34,8 @@ export interface AnnounceOptions {
   readonly concurrency: number;
 }
 
+/** So many are looked at; a fleet is smaller. */
+const MAX_LISTED = 10_000;
 const TTL_MS = 15_000;
 const RENEW_MS = 5_000;
 
@@ -42,6 +48,7 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
     host: hostname(),
     pid: process.pid,
     concurrency: options.concurrency,
+    version: VERSION,
     sinceMs: Date.now(),
     waitingFor: null,
     waitingSinceMs: null,
@@ -71,12 +78,12 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
 export async function connectedWorkers(redis: Redis, prefix: string): Promise<ConnectedWorker[]> {
   const keys = runKeys(prefix);
   await redis.zremrangebyscore(keys.workers, '-inf', String(Date.now() - 24 * 3600 * 1000));
-  const ids = await redis.zrange(keys.workers, '0', '-1');
+  const ids = await redis.zrange(keys.workers, '0', String(MAX_LISTED - 1));
   if (ids.length === 0) return [];
   const values = await redis.mget(ids.map((id) => keys.worker(id)));
   return values.flatMap((value) => {
     // A worker of another version is not worth failing a `status` for.
-    const worker = value === null ? null : workerSchema.safeParse(JSON.parse(value));
-    return worker?.success === true ? [worker.data] : [];
+    const worker = parseStored(value, workerSchema);
+    return worker === null ? [] : [worker];
   });
 }

@@ -2,7 +2,12 @@ import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job } from
 import type { Redis } from 'ioredis';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
-import { ingestRequestSchema, type IngestRequest, type IngestResult } from './ingest-request.ts';
+import {
+  ingestRequestSchema,
+  MAX_MESSAGE_CHARACTERS,
+  type IngestRequest,
+  type IngestResult,
+} from './ingest-request.ts';
 
 /** What became of one attempt at an ingest. */
 export type Execution =
@@ -111,7 +116,12 @@ interface Performing extends IngestJobsOptions {
 async function perform(job: Job, token: string | undefined, options: Performing): Promise<string> {
   const { execute, signal, redis } = options;
   const parsed = ingestRequestSchema.safeParse(job.data);
-  if (!parsed.success) throw new UnrecoverableError(`not a request for an ingest: ${parsed.error.message}`);
+  if (!parsed.success) {
+    // Not what is wrong with it: that would repeat whatever somebody wrote there.
+    const message = `A job in the queue of ingests is none of embedline's: it is dropped. If others write to this Redis, give embedline its own.`;
+    options.onError(message);
+    throw new UnrecoverableError(message);
+  }
   const request = parsed.data;
   if (await isEarly(job, options)) return toDelayed(job, scheduledFor(job) ?? 0, token);
   const startedAtMs = Date.now();
@@ -134,7 +144,7 @@ async function perform(job: Job, token: string | undefined, options: Performing)
     scheduledForMs: scheduledFor(job),
     startedAtMs,
     endedAtMs: Date.now(),
-    message: execution.message,
+    message: execution.message?.slice(0, MAX_MESSAGE_CHARACTERS) ?? null,
   };
   await redis.hset(options.keys.ingestResults, request.pipeline, JSON.stringify(result));
   options.onResult?.(request, result);

@@ -24,16 +24,19 @@ export const ingestRequestSchema = z.strictObject({
 export type IngestRequest = z.infer<typeof ingestRequestSchema>;
 export type IngestRequestOptions = z.infer<typeof requestOptionsSchema>;
 
+/** Of the message of a result, as it is kept. */
+export const MAX_MESSAGE_CHARACTERS = 5_000;
+
 /** How a requested ingest ended. */
 export const ingestResultSchema = z.object({
   outcome: z.enum(['done', 'dead-letters', 'failed', 'skipped']),
   kind: z.enum(['scheduled', 'detached']),
-  runId: z.string().nullable(),
+  runId: z.string().max(64).nullable(),
   /** When its time was; null for one that was asked for. */
   scheduledForMs: z.number().nullable(),
   startedAtMs: z.number(),
   endedAtMs: z.number(),
   /** Why it failed or was skipped. */
-  message: z.string().nullable(),
+  message: z.string().max(MAX_MESSAGE_CHARACTERS).nullable(),
 });
 export type IngestResult = z.infer<typeof ingestResultSchema>;

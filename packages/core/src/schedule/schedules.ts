@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue, type JobSchedulerJson } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { parseStored } from '../redis/stored-value.ts';
 import { redisFailure } from '../run/redis-failure.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
 import { assertCron, nextFireTimes, type Cron } from './cron.ts';
@@ -83,7 +84,8 @@ export class Schedules {
       const schedule = toSchedule(scheduler);
       if (schedule === null) return [];
       const next = nextFireTimes(schedule, 3, this.#now());
-      return [{ ...schedule, next, lastResult: parseResult(results[schedule.pipeline]) }];
+      const lastResult = parseStored(results[schedule.pipeline], ingestResultSchema);
+      return [{ ...schedule, next, lastResult }];
     });
     return listed.sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
   }
@@ -111,20 +113,29 @@ export class Schedules {
   }
 }
 
+const storedSchema = z.object({
+  pipeline: ingestRequestSchema.shape.pipeline,
+  pattern: z.string().max(200),
+  tz: z.string().max(100),
+  overlap: overlapSchema,
+});
+
 /** Null for a scheduler that is not ours, or of another version. */
 function toSchedule({ key, pattern, tz, template }: JobSchedulerJson): Schedule | null {
   const request = ingestRequestSchema.safeParse(template?.data);
-  const parsed = z.object({ pattern: z.string(), tz: z.string(), overlap: overlapSchema }).safeParse({
+  const parsed = storedSchema.safeParse({
+    pipeline: key,
     pattern,
     tz: tz ?? 'UTC',
     overlap: request.data?.overlap,
   });
   if (!parsed.success) return null;
-  return { pipeline: key, cron: parsed.data.pattern, timeZone: parsed.data.tz, overlap: parsed.data.overlap };
-}
-
-function parseResult(text: string | undefined): IngestResult | null {
-  if (text === undefined) return null;
-  const parsed = ingestResultSchema.safeParse(JSON.parse(text));
-  return parsed.success ? parsed.data : null;
+  const { pipeline, pattern: cron, tz: timeZone, overlap } = parsed.data;
+  const schedule = { pipeline, cron, timeZone, overlap };
+  try {
+    assertCron(schedule);
+    return schedule;
+  } catch {
+    return null;
+  }
 }

@@ -4,6 +4,7 @@ import { IMPATIENT, type Patience } from '../../outages.ts';
 import { toEmbedlineError } from './qdrant-errors.ts';
 import { watchRetryAfter, type RetryAfter } from './retry-after.ts';
 import { withRetries, type RetryOptions } from './retry.ts';
+import { sendJson, type JsonRequest } from './send-json.ts';
 
 export interface QdrantConnectionOptions {
   /** `http(s)://host[:port][/prefix]`; without a port, Qdrant's own 6333 is meant. */
@@ -26,6 +27,7 @@ interface CallOptions {
 
 const DEFAULT_PORT = 6333;
 const MIN_VERSION = [1, 16] as const;
+const REQUEST_TIMEOUT_MS = 60_000;
 
 /** A client with our retries and our errors around each call. */
 export class QdrantConnection {
@@ -51,7 +53,7 @@ export class QdrantConnection {
           https,
           prefix,
           ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
-          timeout: options.timeoutMs ?? 60_000,
+          timeout: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
           maxConnections: 4,
           checkCompatibility: false,
         }),
@@ -115,6 +117,17 @@ export class QdrantConnection {
       if (other !== undefined) throw Object.assign(new Error(`the write is only ${other}`), { status: 408 });
     };
     await this.call(operation, applied, { signal });
+  }
+
+  /** A write to the points of a collection whose body is JSON already; see {@link sendJson}. */
+  async writeJson(
+    operation: string,
+    { method, path, body }: Pick<JsonRequest, 'method' | 'body'> & { readonly path: string },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { apiKey, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
+    const url = `${this.location}${path}?wait=true&ordering=medium`;
+    await this.write(operation, () => sendJson({ method, url, body, apiKey, timeoutMs, signal }), signal);
   }
 
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */

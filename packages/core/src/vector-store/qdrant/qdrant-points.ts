@@ -1,7 +1,7 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 import type { ChunkRecord } from '../../document.ts';
 import { assertPoints } from '../assert-point.ts';
-import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
+import { fromPayload, type PointPayload } from '../payload.ts';
 import type {
   Generation,
   GenerationPoints,
@@ -18,7 +18,7 @@ import type {
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
 import { byDocument, byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
-import { MAX_POINTS_PER_REQUEST, splitRequests, VECTOR_NAME } from './upsert-requests.ts';
+import { payloadBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
 
 const REQUESTS_UNDER_WAY = 2;
 const SCAN_PAGE = 5_000;
@@ -100,32 +100,20 @@ export class QdrantPoints implements GenerationPoints {
 
   async upsert(points: readonly Point[], { runSequence, signal }: WriteOptions): Promise<void> {
     assertPoints(points, this.generation);
-    // The fence: a point that a later run wrote is left as it is.
-    const update_filter = notNewerThan(runSequence);
-    const requests = splitRequests(points, runSequence);
-    await inParallel(requests, async (request) => {
-      await this.#connection.write(
+    await inParallel(upsertBodies(points, runSequence), (body) =>
+      this.#connection.writeJson(
         `an upsert into ${this.#name}`,
-        (client) =>
-          client.upsert(this.#name, { wait: true, ordering: 'medium', points: request, update_filter }),
+        { method: 'PUT', path: `/collections/${this.#name}/points`, body },
         signal,
-      );
-    });
+      ),
+    );
   }
 
   async updatePayloads(chunks: readonly ChunkRecord[], { runSequence, signal }: WriteOptions): Promise<void> {
-    // By filter and not by id: an id that is not there is no error then, and the fence applies.
-    const operations = chunks.map((chunk) => ({
-      overwrite_payload: {
-        payload: { ...toPayload(chunk, runSequence) },
-        filter: { must: [{ has_id: [chunk.id] }, ...notNewerThan(runSequence).must] },
-      },
-    }));
-    for (let start = 0; start < operations.length; start += MAX_POINTS_PER_REQUEST) {
-      const request = operations.slice(start, start + MAX_POINTS_PER_REQUEST);
-      await this.#connection.write(
+    for (const body of payloadBodies(chunks, runSequence)) {
+      await this.#connection.writeJson(
         `a payload update in ${this.#name}`,
-        (client) => client.batchUpdate(this.#name, { wait: true, ordering: 'medium', operations: request }),
+        { method: 'POST', path: `/collections/${this.#name}/points/batch`, body },
         signal,
       );
     }
@@ -252,10 +240,16 @@ export class QdrantPoints implements GenerationPoints {
   }
 }
 
-async function inParallel<T>(items: readonly T[], send: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items.values();
+/** Takes the next item only when a lane is free, and none after a failure. */
+async function inParallel<T>(items: Iterable<T>, send: (item: T) => Promise<void>): Promise<void> {
+  const waiting = items[Symbol.iterator]();
   const lane = async () => {
-    for (const item of waiting) await send(item);
+    try {
+      for (let next = waiting.next(); next.done !== true; next = waiting.next()) await send(next.value);
+    } catch (error) {
+      waiting.return?.();
+      throw error;
+    }
   };
   await Promise.all(Array.from({ length: REQUESTS_UNDER_WAY }, lane));
 }

@@ -12,7 +12,7 @@ import type {
 import { QdrantConnection, type QdrantConnectionOptions } from './connection.ts';
 import { fromMetadata, pipelineMetadata, publishedMetadata, toMetadata } from './generation-metadata.ts';
 import { QdrantPoints } from './qdrant-points.ts';
-import { VECTOR_NAME } from './upsert-requests.ts';
+import { VECTOR_NAME } from './write-bodies.ts';
 
 /** Made before the first write, so that filtered searches and deletions have them from the start (hazards Q16). */
 const PAYLOAD_INDEXES = [

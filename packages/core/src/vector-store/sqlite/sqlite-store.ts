@@ -46,7 +46,9 @@ class SqliteStore implements VectorStore {
 
   async generations(collection?: string, options: ReadOptions = {}): Promise<readonly Generation[]> {
     this.#assertOpen(options.signal);
-    return this.#waitOut(() => this.#catalogue.list(collection), options);
+    const all = await this.#waitOut(() => this.#catalogue.list(collection), options);
+    // Whoever moves a damaged file away wants its generation forgotten.
+    return all.filter(({ name }) => existsSync(this.#file(name)));
   }
 
   async createGeneration(
@@ -146,9 +148,14 @@ class SqliteStore implements VectorStore {
     this.#catalogue.close();
   }
 
-  /** Files of a creation that was cut off before its row was written. Their numbers are spent; nobody can have them open. */
+  /**
+   * Rows whose file was moved away, and files of a creation that was cut off before its row was written: their numbers
+   * are spent; nobody can have them open.
+   */
   async #removeLeftovers(collection: string): Promise<void> {
-    const known = new Set((await this.#catalogue.list(collection)).map(({ number }) => number));
+    const all = await this.#catalogue.list(collection);
+    for (const { name } of all) if (!existsSync(this.#file(name))) await this.#catalogue.remove(name);
+    const known = new Set(all.map(({ number }) => number));
     const newest = Math.max(0, ...known);
     for (const file of await readdir(this.#options.directory)) {
       const parsed = parseGenerationName(file.replace(/\.db$/, ''));

@@ -1,0 +1,48 @@
+import {
+  chunkRecordsOf,
+  decodeJob,
+  giveUpChunk,
+  jobBytes,
+  type DeadLetter,
+  type FailedBatch,
+  type RunLedger,
+} from '@embedline/core';
+
+/**
+ * Makes dead letters of a batch that BullMQ gave up on.
+ * @see abandonBatch of the worker, which does the same when it is there to see the batch fail
+ */
+export async function abandonFailedBatch(
+  runId: string,
+  failed: FailedBatch,
+  ledger: RunLedger,
+): Promise<void> {
+  const { batchIndex } = failed;
+  const { letters, bytes } = describe(failed, runId);
+  await ledger.completeBatch({
+    runId,
+    batchIndex,
+    workerId: 'producer',
+    result: { chunksEmbedded: 0, tokensEmbedded: 0, bytes },
+    deadLetters: letters,
+  });
+}
+
+function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; bytes: number } {
+  const common = {
+    stage: 'embed' as const,
+    code: 'EMBEDDING_FAILED',
+    reason: failed.reason.slice(0, 1000),
+    attempts: failed.attempts,
+  };
+  try {
+    const job = decodeJob(failed.data);
+    const letters = chunkRecordsOf(job, '').map((chunk) => giveUpChunk(chunk, { ...common, runId }));
+    return { letters, bytes: jobBytes(job) };
+  } catch {
+    // The job itself is unreadable: the batch as a whole is what can be named.
+    const key = `batch:${runId}:${failed.batchIndex}`;
+    const nothing = { documentId: null, chunkIndex: null, origin: null, excerpt: null };
+    return { letters: [{ ...common, ...nothing, key }], bytes: 0 };
+  }
+}
