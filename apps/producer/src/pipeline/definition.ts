@@ -69,6 +69,8 @@ export const pipelineSchema = z.strictObject({
   sources: z.array(sourceSchema).min(1, 'expected at least one source'),
   /** Defaults to the pipeline's name. */
   collection: textSchema,
+  /** Folder from which the ids of text files are counted. Defaults to that of each source. */
+  root: textSchema.optional(),
   format: formatSchema.optional(),
   idField: textSchema.default('id'),
   textField: textSchema.default('text'),
