@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '@embedline/core';
 import { initCommand } from '../../apps/producer/src/commands/init.ts';
+import { choosePipelines } from '../../apps/producer/src/pipeline/choose-pipelines.ts';
 import { loadConfigFile } from '../../apps/producer/src/pipeline/config-file.ts';
 import { styleFor } from '../../apps/producer/src/terminal/style.ts';
 import { jsonl, testBench } from '../support/cli.ts';
@@ -39,6 +40,9 @@ describe('a configuration file', () => {
     expect(message).toMatch(/pipelines\.docs\.maxDelete: .*expected a percentage from 0% to 100%/);
     expect(message).toMatch(/pipelines\.more\.sources\.1\.command: expected at least a program/);
     expect(message).toMatch(/pipelines\.more\.schedule\.cron: expected string/);
+    expect(await problemsOf({ docs: { sources: ['x'], schedule: { cron: '@daily' } } })).toMatch(
+      /pipelines\.docs\.schedule: "@daily" is no cron pattern: expected five fields/,
+    );
     expect(await problemsOf({ 'a b': { sources: ['x'] } })).toMatch(
       /pipelines\.a b: expected 1 to 100 letters/,
     );
@@ -66,6 +70,31 @@ describe('a configuration file', () => {
     await expect(loadConfigFile(directory, 'other.json')).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(/no configuration file .*other\.json.*embedline init/),
+    });
+  });
+
+  test.each([
+    ['export const pipelines = {};', /it has no default export/],
+    ["import 'no-such-package';\nexport default {};", /cannot be loaded: .*no-such-package/],
+    ['export default { pipelines: ', /cannot be loaded/],
+  ])('that cannot be loaded says why: %j', async (text, why) => {
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, 'embedline.config.mjs'), text);
+    await expect(loadConfigFile(directory)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(why) as string,
+    });
+  });
+
+  test.each([
+    [{ pipeline: 'x' }, /--pipeline goes with --collection/],
+    [{ collection: 'x', all: true }, /--all is for pipelines of a configuration file/],
+    [{ collection: 'x', config: 'y.json' }, /--config is for pipelines of a configuration file/],
+  ] as const)('and flags that would go without effect: %j', async (flags, message) => {
+    const directory = await configured({ docs: { sources: ['x'] } });
+    await expect(choosePipelines(['docs'], flags, directory)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(message) as string,
     });
   });
 });
@@ -97,10 +126,10 @@ test('pipelines by name, from anywhere, with the output of a command as a source
   const all = await bench.run(['ingest', '--all', ...config, '--json']);
   expect(all.code).toBe(1);
   expect(all.json.filter(({ type }) => type === 'summary')).toMatchObject([
-    { state: 'done', documents: { new: 1 } },
-    { state: 'done', documents: { new: 1 } },
+    { state: 'done', pipeline: 'texts', documents: { new: 1 } },
+    { state: 'done', pipeline: 'records', documents: { new: 1 } },
   ]);
-  expect(all.json.at(-1)).toMatchObject({ type: 'error', code: 'SOURCE_NOT_FOUND' });
+  expect(all.json.at(-1)).toMatchObject({ type: 'error', pipeline: 'broken', code: 'SOURCE_NOT_FOUND' });
   const shared = [...(await storedPoints(bench.directory, 'shared')).values()];
   expect(shared.map(({ chunk }) => [chunk.pipeline, chunk.documentId])).toEqual([['records', 'r']]);
   const planned = await bench.run(['plan', 'texts', ...config, '--chunk-tokens', '32', '--json']);
@@ -188,7 +217,14 @@ describe('init', () => {
     expect((await bench.run(['plan', 'books', '--json'])).json).toMatchObject([{ documents: { new: 1 } }]);
     const again = await bench.run(args);
     expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
-    expect(await bench.run([...args, '--file', 'embedline.config.json'])).toMatchObject({ code: 0 });
+    const json = ['--file', 'embedline.config.json', '--json'];
+    expect(await bench.run([...args, ...json, '--cron', 'daily'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/Nothing was written: schedule: "daily" is no cron pattern/),
+    });
+    expect((await bench.run([...args, ...json])).json).toMatchObject([
+      { type: 'written', pipeline: 'books' },
+    ]);
   });
 
   const answered = async (keys: readonly string[]) => {

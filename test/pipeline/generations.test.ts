@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
@@ -115,4 +115,22 @@ test('--keep-generations says how many can be gone back to', async () => {
     code: 1,
     stderr: expect.stringContaining('--keep-generations'),
   });
+});
+
+test('a generation whose file is gone is listed as lost, and the way out is told', async () => {
+  const bench = await withRecords(texts(2));
+  await ingest(bench);
+  await ingest(bench, '--rebuild');
+  const [kept, live] = (await listed(bench)).map(({ generation }) => String(generation));
+  await rm(join(bench.directory, 'vectors', `${live}.db`));
+  expect(await listed(bench)).toMatchObject([
+    { generation: kept, points: 2 },
+    { generation: live, points: null },
+  ]);
+  expect(await ingest(bench)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/is gone: .*embedline collections drop docs/),
+  });
+  expect(await bench.run(['collections', 'rollback', 'docs'])).toMatchObject({ code: 0 });
+  expect((await ingest(bench)).json.at(-1)).toMatchObject({ state: 'done', documents: { unchanged: 2 } });
 });

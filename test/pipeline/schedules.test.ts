@@ -174,6 +174,23 @@ describe('while an ingest of the pipeline runs', () => {
 });
 
 describe('faults', () => {
+  test('what a server that died had begun goes on: the next one waits for it instead of leaving it out', async () => {
+    const { schedules, serve, moveTo, results, redis, prefix } = bench();
+    const free = vi.fn(() => false);
+    await schedules.set(DAILY);
+    const [id = ''] = await redis.zrange(`${prefix}:ingest:delayed`, '0', '0');
+    // BullMQ notes here how often the job of a dead server was found.
+    await redis.hset(`${prefix}:ingest:${id}`, 'stc', '1');
+    serve(async () => (free() ? DONE : { outcome: 'locked', message: 'run x has it' }));
+    await moveTo(AT_THREE);
+    await until('it waits', async () => (await redis.exists(runKeys(prefix).waitingIngest('docs'))) === 1);
+    expect(results).toEqual([]);
+    free.mockReturnValue(true);
+    await moveTo(AT_THREE + MINUTE_MS);
+    await until('it has run', () => results.length > 0);
+    expect(results[0]).toMatchObject({ outcome: 'done', kind: 'scheduled' });
+  });
+
   test('a server whose clock is wrong runs nothing; one whose clock is right does, at the right time', async () => {
     const { schedules, serve, moveTo, errors, results } = bench();
     let redisNowMs = EVENING;

@@ -18,9 +18,21 @@ const DOCS = { sources: ['a.txt'], workers: 1 };
 
 describe('serve', () => {
   test('does an ingest that was handed over, records how it ended, and stops when told to', async () => {
-    const bench = await configured({ docs: { ...DOCS, schedule: { cron: '0 3 * * *' } } });
-    expect(await bench.run(['schedule', 'set', 'docs'])).toMatchObject({ code: 0 });
+    const bench = await configured({});
+    // A module, which Node loads once for each name.
+    const write = (pipelines: object) =>
+      writeFile(
+        join(bench.directory, 'embedline.config.mjs'),
+        `export default ${JSON.stringify({ pipelines })};`,
+      );
+    await write({});
     const server = bench.start(['serve']);
+    await until('it serves', () => server.output().includes('Serving'));
+    // A server sees what was edited since it was started.
+    await write({ docs: { ...DOCS, schedule: { cron: '0 3 * * *' } } });
+    expect((await bench.run(['schedule', 'set', 'docs', '--json'])).json).toMatchObject([
+      { type: 'scheduled', pipeline: 'docs', cron: '0 3 * * *' },
+    ]);
     expect(await bench.run(['ingest', 'docs', '--detach', '--rebuild'])).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('embedline serve'),
@@ -40,14 +52,19 @@ describe('serve', () => {
   });
 
   test('what cannot be handed over or scheduled is refused with the remedy', async () => {
-    const bench = await configured({ docs: DOCS });
+    const bench = await configured({ docs: DOCS, piped: { sources: ['-'] } });
     const refused = async (args: string[], message: RegExp) =>
       expect(await bench.run(args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
     await refused(['ingest', 'a.txt', '--collection', 'x', '--detach'], /names of configured pipelines/);
-    await refused(['ingest', 'docs', '--detach', '--workers', '3'], /cannot carry workers/);
+    await refused(['ingest', 'docs', '--detach', '--workers', '3'], /cannot carry --workers/);
     await refused(['schedule', 'set', 'docs'], /--cron "0 3 \* \* \*"/);
-    await refused(['schedule', 'set', 'other', '--cron', '0 3 * * *'], /no pipeline "other"; it has docs/);
+    await refused(
+      ['schedule', 'set', 'other', '--cron', '0 3 * * *'],
+      /no pipeline "other"; it has docs, piped/,
+    );
     await refused(['schedule', 'set', 'docs', '--cron', '0 3 * *'], /expected five fields/);
+    await refused(['schedule', 'set', 'piped', '--cron', '0 3 * * *'], /reads standard input.*command:/);
+    await refused(['ingest', 'piped', '--detach'], /reads standard input/);
     await refused(['schedule', 'remove', 'docs'], /no schedule of "docs"/);
   });
 });

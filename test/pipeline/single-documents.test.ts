@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
 import { storedPoints } from '../support/stored.ts';
@@ -58,6 +58,24 @@ describe('ingest --partial', () => {
       stderr: expect.stringMatching(/a part of the corpus\s+is not enough/),
     });
     expect((await documentsOf(bench)).length).toBe(6);
+  });
+
+  test('of a file in a folder finds its document again, told the root of the corpus', async () => {
+    const bench = await testBench();
+    const guide = join(bench.directory, 'corpus', 'sub', 'guide.txt');
+    await mkdir(dirname(guide), { recursive: true });
+    await writeFile(guide, 'A guide.');
+    const run = (...args: string[]) =>
+      bench.run(['ingest', ...args, '--collection', 'docs', '--workers', '1', '--json']);
+    expect(await run('corpus')).toMatchObject({ code: 0 });
+    await writeFile(guide, 'A guide, edited.');
+    const result = await run('corpus/sub/guide.txt', '--root', 'corpus', '--partial');
+    expect(result.json.at(-1)).toMatchObject({ documents: { read: 1, new: 0, changed: 1 } });
+    expect(await documentsOf(bench)).toEqual(['sub/guide.txt']);
+    expect(await run('corpus', '--root', 'corpus/sub')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/corpus does not lie below the root corpus\/sub/),
+    });
   });
 });
 

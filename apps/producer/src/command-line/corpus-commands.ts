@@ -84,6 +84,7 @@ function addInit(program: Command, run: Run): void {
     .option('--tz <name>', 'time zone of that pattern; default: UTC')
     .option('--file <file>', 'what to write: .ts with comments, or .json', DEFAULT_CONFIG_FILE)
     .option('--force', 'replace a file that is there')
+    .option('--json', 'what was written, as a JSON object')
     .addHelpText(
       'after',
       `\nExample:\n  embedline init ./docs --name docs --cron "0 3 * * *" --tz Europe/Zurich`,

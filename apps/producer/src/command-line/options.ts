@@ -25,6 +25,10 @@ export function addPipelineOptions(command: Command): Command {
     .option('--pipeline <name>', 'name of this corpus within the collection; default: the collection')
     .option('--config <file>', 'configuration file; default: embedline.config.ts, .mjs or .json here')
     .option('--all', 'every pipeline of the configuration file')
+    .option(
+      '--root <folder>',
+      "folder from which the ids of text files are counted, e.g. for --partial; default: each source's own",
+    )
     .addOption(
       new Option(
         '--format <format>',

@@ -45,6 +45,7 @@ function addSchedule(schedule: Command, run: Run): void {
         'while an ingest still runs: leave out the next, or let one wait; default: skip',
       ).choices(['skip', 'queue-one']),
     )
+    .option('--json', 'the schedule, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule set docs --cron "0 3 * * *" --tz Europe/Zurich`)
     .action((name: string, flags: ScheduleFlags) => run((context) => setSchedule(name, flags, context)));
   schedule
@@ -57,6 +58,7 @@ function addSchedule(schedule: Command, run: Run): void {
     .command('remove')
     .argument('<name>', 'the pipeline')
     .description('ingest a pipeline by schedule no longer')
+    .option('--json', 'what was removed, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule remove docs`)
-    .action((name: string) => run((context) => removeSchedule(name, context)));
+    .action((name: string, flags: ScheduleFlags) => run((context) => removeSchedule(name, flags, context)));
 }

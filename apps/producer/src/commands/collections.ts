@@ -1,5 +1,11 @@
 import { hostname } from 'node:os';
-import { EmbedlineError, Releasers, type Generation, type VectorStore } from '@embedline/core';
+import {
+  EmbedlineError,
+  isEmbedlineError,
+  Releasers,
+  type Generation,
+  type VectorStore,
+} from '@embedline/core';
 import { claimCollection, type CollectionClaim } from '../ingest/claim-collection.ts';
 import { formatCount } from '../terminal/format.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -127,8 +133,13 @@ function nothingBefore(collection: string, live: Generation | undefined): Embedl
   );
 }
 
-async function countPoints(store: VectorStore, generation: Generation): Promise<number> {
-  const points = await store.open(generation);
+/** @returns null for one whose points are gone, so that the others are listed all the same */
+async function countPoints(store: VectorStore, generation: Generation): Promise<number | null> {
+  const points = await store.open(generation).catch((error: unknown) => {
+    if (isEmbedlineError(error, 'COLLECTION_NOT_FOUND')) return null;
+    throw error;
+  });
+  if (points === null) return null;
   try {
     return await points.count();
   } finally {
@@ -136,7 +147,7 @@ async function countPoints(store: VectorStore, generation: Generation): Promise<
   }
 }
 
-function generationJson({ collection, name, live, manifest }: Generation, points: number): object {
+function generationJson({ collection, name, live, manifest }: Generation, points: number | null): object {
   return {
     name: collection,
     generation: name,
@@ -148,7 +159,7 @@ function generationJson({ collection, name, live, manifest }: Generation, points
   };
 }
 
-function render(rows: readonly { generation: Generation; points: number }[]): string {
+function render(rows: readonly { generation: Generation; points: number | null }[]): string {
   return renderTable(
     [
       { header: 'COLLECTION' },
@@ -162,7 +173,7 @@ function render(rows: readonly { generation: Generation; points: number }[]): st
       collection,
       name,
       live ? 'live' : manifest.publishedAt === undefined ? 'unfinished' : 'kept',
-      formatCount(points),
+      points === null ? 'lost' : formatCount(points),
       `${manifest.model.id} ${manifest.model.dtype}`,
       manifest.createdAt.replace('T', ' ').slice(0, 16),
     ]),

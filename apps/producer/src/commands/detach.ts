@@ -1,5 +1,6 @@
 import { EmbedlineError, Releasers, type IngestRequestOptions } from '@embedline/core';
 import type { IngestFlags } from '../command-line/options.ts';
+import { assertServable } from '../pipeline/assert-servable.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
 import { EXIT, printJson, printLine, type CommandContext } from './context.ts';
 import { openSchedules } from './schedule.ts';
@@ -31,9 +32,11 @@ export async function detach(
   if (others.length > 0) {
     throw new EmbedlineError(
       'USAGE',
-      `--detach cannot carry ${others.join(', ')}: put it into the configuration file of whoever serves.`,
+      `--detach cannot carry ${others.map(asTyped).join(', ')}: the configuration file of whoever serves says how a pipeline ` +
+        `is ingested.`,
     );
   }
+  definitions.forEach(assertServable);
   await using releasers = new Releasers();
   const schedules = await openSchedules(context, releasers);
   for (const { name } of definitions) {
@@ -42,6 +45,11 @@ export async function detach(
     else printLine(context.stdout, `${name} will be ingested by the next free: embedline serve`);
   }
   return EXIT.done;
+}
+
+/** `maxLineBytes` is `--max-line-bytes`. */
+function asTyped(flag: string): string {
+  return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function optionsOf(flags: IngestFlags): IngestRequestOptions {

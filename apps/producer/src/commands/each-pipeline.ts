@@ -24,7 +24,7 @@ export async function eachPipeline(
       codes.add(await run(definition));
     } catch (error) {
       if (context.signal.aborted) throw error;
-      printError(error, { json, context });
+      printError(error, { json, pipeline: definition.name, context });
       codes.add(EXIT.failed);
     }
   }

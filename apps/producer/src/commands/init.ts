@@ -4,9 +4,11 @@ import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import { EmbedlineError } from '@embedline/core';
-import { CONFIG_FILES, loadConfigFile } from '../pipeline/config-file.ts';
-import { starterJson, starterTypescript } from '../pipeline/starter-file.ts';
-import { EXIT, printLine, type CommandContext } from './context.ts';
+import { CONFIG_FILES } from '../pipeline/config-file.ts';
+import { pipelineNameSchema, pipelineSchema } from '../pipeline/definition.ts';
+import { describeIssues } from '../pipeline/describe-issues.ts';
+import { starterJson, starterTypescript, type Starter } from '../pipeline/starter-file.ts';
+import { EXIT, printJson, printLine, type CommandContext } from './context.ts';
 
 export interface InitFlags {
   readonly file: string;
@@ -15,6 +17,7 @@ export interface InitFlags {
   readonly cron?: string;
   readonly tz?: string;
   readonly force?: true;
+  readonly json?: true;
 }
 
 interface Answers {
@@ -49,11 +52,26 @@ export async function initCommand(
     },
     importFrom: canImport(context.cwd) ? PACKAGE : null,
   };
+  assertUsable(starter);
   await write(path, path.endsWith('.json') ? starterJson(starter) : starterTypescript(starter), flags);
-  // What was written is read back: a name or a source that is not usable is told now.
-  await loadConfigFile(context.cwd, path);
-  printLine(context.stdout, `Wrote ${flags.file}. Next: embedline plan ${name}`);
+  if (flags.json === true) printJson(context.stdout, { type: 'written', file: path, pipeline: name });
+  else printLine(context.stdout, `Wrote ${flags.file}. Next: embedline plan ${name}`);
   return EXIT.done;
+}
+
+/** Before anything is written. @throws EmbedlineError USAGE */
+function assertUsable({ name, pipeline }: Starter): void {
+  const named = pipelineNameSchema.safeParse(name);
+  const parsed = pipelineSchema.safeParse({ collection: name, ...pipeline });
+  const problems = [
+    ...(named.error === undefined
+      ? []
+      : [`name: ${named.error.issues.map(({ message }) => message).join('; ')}`]),
+    ...(parsed.error === undefined || named.error !== undefined
+      ? []
+      : describeIssues(parsed.error, pipelineSchema)),
+  ];
+  if (problems.length > 0) throw new EmbedlineError('USAGE', `Nothing was written: ${problems.join('; ')}.`);
 }
 
 function fromFlags(sources: readonly string[], flags: InitFlags): Answers {

@@ -1,4 +1,5 @@
 import { EmbedlineError, Releasers, Schedules, type ListedSchedule, type Overlap } from '@embedline/core';
+import { assertServable } from '../pipeline/assert-servable.ts';
 import type { ConfigFile } from '../pipeline/config-file.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -26,7 +27,8 @@ export async function setSchedule(
   await schedules.set(schedule);
   const listed = (await schedules.list()).find(({ pipeline }) => pipeline === name);
   const next = listed?.next.map(local).join(', ') ?? '';
-  printLine(context.stdout, `${name} will be ingested next at ${next}, by any running: embedline serve`);
+  if (flags.json === true) printJson(context.stdout, { type: 'scheduled', ...listed });
+  else printLine(context.stdout, `${name} will be ingested next at ${next}, by any running: embedline serve`);
   return EXIT.done;
 }
 
@@ -42,7 +44,11 @@ export async function listSchedules(flags: ScheduleFlags, context: CommandContex
 }
 
 /** `embedline schedule remove`. @returns the exit code */
-export async function removeSchedule(name: string, context: CommandContext): Promise<number> {
+export async function removeSchedule(
+  name: string,
+  flags: Pick<ScheduleFlags, 'json'>,
+  context: CommandContext,
+): Promise<number> {
   await using releasers = new Releasers();
   const removed = await (await openSchedules(context, releasers)).remove(name);
   if (!removed)
@@ -50,7 +56,8 @@ export async function removeSchedule(name: string, context: CommandContext): Pro
       'USAGE',
       `There is no schedule of ${JSON.stringify(name)}. See: embedline schedule list`,
     );
-  printLine(context.stdout, `${name} is no longer ingested by schedule.`);
+  if (flags.json === true) printJson(context.stdout, { type: 'unscheduled', pipeline: name });
+  else printLine(context.stdout, `${name} is no longer ingested by schedule.`);
   return EXIT.done;
 }
 
@@ -66,9 +73,10 @@ function wanted(name: string, flags: ScheduleFlags, file: ConfigFile) {
     const names = [...file.pipelines.keys()].join(', ');
     throw new EmbedlineError(
       'USAGE',
-      `${file.path} has no pipeline ${JSON.stringify(name)}; it has ${names}.`,
+      `${file.path} has no pipeline ${JSON.stringify(name)}; it has ${names === '' ? 'none' : names}.`,
     );
   }
+  assertServable(pipeline);
   const cron = flags.cron ?? pipeline.schedule?.cron;
   if (cron === undefined)
     throw new EmbedlineError('USAGE', `When? Give --cron "0 3 * * *", or a schedule in ${file.path}.`);

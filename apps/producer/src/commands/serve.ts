@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { connectRedis, createLogger, EmbedlineError, Releasers, startIngestJobs } from '@embedline/core';
+import { assertServable } from '../pipeline/assert-servable.ts';
 import { loadConfigFile, type ConfigFile } from '../pipeline/config-file.ts';
+import type { PipelineDefinition } from '../pipeline/definition.ts';
 import { runIngestProcess } from '../serve/ingest-process.ts';
 import { EXIT, openRunServices, type CommandContext } from './context.ts';
 
@@ -28,12 +30,7 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
     prefix: config.prefix,
     concurrency: flags.concurrency,
     execute: async (request, options) => {
-      const pipeline = file.pipelines.get(request.pipeline);
-      if (pipeline === undefined)
-        throw new EmbedlineError(
-          'USAGE',
-          `${file.path} has no pipeline ${JSON.stringify(request.pipeline)}.`,
-        );
+      const pipeline = await servable(request.pipeline, file.path, context);
       logger.info({ pipeline: request.pipeline, kind: request.kind }, 'Ingest begins');
       const local = config.redisUrl === null ? availableParallelism() : undefined;
       const workers = pipeline.workers ?? local;
@@ -47,6 +44,15 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   return EXIT.done;
+}
+
+/** As the file says now: it may have been edited since the server was started. */
+async function servable(name: string, path: string, { cwd }: CommandContext): Promise<PipelineDefinition> {
+  const pipeline = (await loadConfigFile(cwd, path))?.pipelines.get(name);
+  if (pipeline === undefined)
+    throw new EmbedlineError('USAGE', `${path} has no pipeline ${JSON.stringify(name)}.`);
+  assertServable(pipeline);
+  return pipeline;
 }
 
 /** @throws EmbedlineError USAGE when there is none */

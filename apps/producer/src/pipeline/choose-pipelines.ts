@@ -26,6 +26,11 @@ export async function choosePipelines(
   cwd: string,
 ): Promise<PipelineDefinition[]> {
   if (flags.collection !== undefined) return [fromFlags(args, flags, cwd)];
+  if (flags.pipeline !== undefined)
+    throw new EmbedlineError(
+      'USAGE',
+      '--pipeline goes with --collection: without that, the arguments are the names of pipelines.',
+    );
   const file = await loadConfigFile(cwd, flags.config);
   if (flags.all === true && args.length > 0)
     throw new EmbedlineError('USAGE', '--all takes every pipeline of the file: name none beside it.');
@@ -45,6 +50,12 @@ export async function choosePipelines(
 }
 
 function fromFlags(sources: readonly Source[], flags: PipelineFlags, cwd: string): PipelineDefinition {
+  const aside = (['all', 'config'] as const).find((flag) => flags[flag] !== undefined);
+  if (aside !== undefined)
+    throw new EmbedlineError(
+      'USAGE',
+      `--${aside} is for pipelines of a configuration file; with --collection the arguments are sources.`,
+    );
   if (sources.length === 0) {
     throw new EmbedlineError(
       'USAGE',

@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EmbedlineError, messageOf } from '@embedline/core';
@@ -64,11 +64,16 @@ async function findConfigFile(cwd: string): Promise<string | null> {
 async function load(path: string): Promise<unknown> {
   try {
     if (path.endsWith('.json')) return JSON.parse(await readFile(path, 'utf8')) as unknown;
-    const module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+    // Named by its time as well: a module is loaded once for each name, and a server outlives edits of the file.
+    const { mtimeMs } = await stat(path);
+    const module = (await import(`${pathToFileURL(path).href}?t=${Math.trunc(mtimeMs)}`)) as {
+      readonly default?: unknown;
+    };
+    if (module.default === undefined)
+      throw new Error('it has no default export (export default defineConfig({ ... }))');
     return module.default;
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException | null)?.code;
-    const missing = code === 'ENOENT' || (code === 'ERR_MODULE_NOT_FOUND' && messageOf(cause).includes(path));
+    const missing = (cause as NodeJS.ErrnoException | null)?.code === 'ENOENT';
     throw new EmbedlineError(
       'CONFIG_INVALID',
       missing

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_MODEL_ID } from '@embedline/core';
+import { assertCron, DEFAULT_MODEL_ID, messageOf } from '@embedline/core';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
 
@@ -37,20 +37,28 @@ const metadataFieldsSchema = z.array(textSchema).transform((fields, context) => 
   try {
     return parseMetadataFields(fields.join(','));
   } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    context.addIssue({ code: 'custom', message: messageOf(error) });
     return z.NEVER;
   }
 });
 
 /** When a pipeline is to be ingested; `embedline schedule set NAME` puts it into effect. */
-export const scheduleSchema = z.strictObject({
-  /** Five or six fields, e.g. `0 3 * * *`. */
-  cron: textSchema,
-  /** IANA name. Defaults to UTC. */
-  timeZone: textSchema.default('UTC'),
-  /** What a tick does while the one before still runs. Defaults to skip. */
-  overlap: z.enum(['skip', 'queue-one']).default('skip'),
-});
+export const scheduleSchema = z
+  .strictObject({
+    /** Five or six fields, e.g. `0 3 * * *`. */
+    cron: textSchema,
+    /** IANA name. Defaults to UTC. */
+    timeZone: textSchema.default('UTC'),
+    /** What a tick does while the one before still runs. Defaults to skip. */
+    overlap: z.enum(['skip', 'queue-one']).default('skip'),
+  })
+  .superRefine((schedule, context) => {
+    try {
+      assertCron(schedule);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: messageOf(error) });
+    }
+  });
 
 /**
  * A pipeline: where its documents come from, how they are read and cut, which model, which collection. Everything that
@@ -61,6 +69,8 @@ export const pipelineSchema = z.strictObject({
   sources: z.array(sourceSchema).min(1, 'expected at least one source'),
   /** Defaults to the pipeline's name. */
   collection: textSchema,
+  /** Folder from which the ids of text files are counted. Defaults to that of each source. */
+  root: textSchema.optional(),
   format: formatSchema.optional(),
   idField: textSchema.default('id'),
   textField: textSchema.default('text'),

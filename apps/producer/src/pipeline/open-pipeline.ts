@@ -63,11 +63,12 @@ function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: M
 }
 
 function openCorpus(definition: PipelineDefinition, stdin: Readable): Corpus {
-  const { sources, format, idField, textField, titleField, metadataFields, directory } = definition;
+  const { sources, root, format, idField, textField, titleField, metadataFields, directory } = definition;
   const { maxLineBytes, maxDocumentBytes, maxMetadataBytes, maxGzipRatio } = definition;
   return new Corpus({
     sources,
     cwd: directory,
+    root,
     format,
     stdin,
     idField,

@@ -158,9 +158,9 @@ export class Corpus {
   }
 
   #fileOptions(): FindOptions {
-    const { cwd, format, sources } = this.#options;
+    const { cwd, root, format, sources } = this.#options;
     const paths = sources.filter((source) => typeof source === 'string' && source !== '-');
-    return { cwd, format, sources: paths as string[] };
+    return { cwd, root, format, sources: paths as string[] };
   }
 
   #show(path: string): string {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { accessSync, constants, type Dirent } from 'node:fs';
 import { glob, lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { EmbedlineError } from '@embedline/core';
 import { ENDINGS, formatOf, type FileFormat } from './file-format.ts';
 import type { SourceFormat } from './read-item.ts';
@@ -25,6 +25,8 @@ export interface FindOptions {
   /** Paths of files and directories, and globs. */
   readonly sources: readonly string[];
   readonly cwd: string;
+  /** Folder below which all sources lie, and from which ids are counted. Defaults to that of each source. */
+  readonly root?: string | undefined;
   /** For files whose ending tells nothing; restricts directories to that format. */
   readonly format?: SourceFormat | undefined;
 }
@@ -43,12 +45,26 @@ const SPECIAL = /[*?[\]{}()]|[!+@]\(/;
 export async function* findFiles(options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
   for (const source of options.sources) {
     let found = false;
+    const prefix = await idPrefix(source, options);
     for await (const file of filesOf(source, options)) {
       found = true;
-      yield file;
+      yield { ...file, id: prefix + file.id };
     }
     if (!found) throw empty(source, options.format);
   }
+}
+
+/** What leads from the common root to that of a source. @throws EmbedlineError USAGE for one that lies elsewhere */
+async function idPrefix(source: string, { cwd, root }: FindOptions): Promise<string> {
+  if (root === undefined) return '';
+  const path = resolve(cwd, source);
+  const found = await stat(path).catch(() => null);
+  const named = found?.isDirectory() === true ? path : dirname(path);
+  const own = found === null ? resolve(cwd, fixedPrefix(source)) : named;
+  const prefix = relative(resolve(cwd, root), own);
+  if (isAbsolute(prefix) || prefix.split(sep)[0] === '..')
+    throw new EmbedlineError('USAGE', `${source} does not lie below the root ${root} (--root).`);
+  return prefix === '' ? '' : `${toId(prefix)}/`;
 }
 
 async function* filesOf(source: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {

@@ -45,8 +45,10 @@ export async function runIngestProcess(
     detached: true,
     env: { ...process.env, REDIS_URL: options.redisUrl },
   });
-  const exited = new Promise<number | null>((resolve) =>
-    child.on('close', resolve).on('error', () => resolve(null)),
+  const exited = new Promise<number | string | null>((resolve) =>
+    child
+      .on('close', (code, killedBy) => resolve(code ?? killedBy))
+      .on('error', (error) => resolve(error.message)),
   );
   let killTimer: NodeJS.Timeout | undefined;
   const stop = () => {
@@ -65,7 +67,11 @@ export async function runIngestProcess(
   const { runId, message } = heard;
   if (code === 0) return { outcome: 'done', runId, message: null };
   if (code === 3) return { outcome: 'dead-letters', runId, message: null };
-  return { outcome: 'failed', runId, message: message ?? `the ingest ended with code ${String(code)}` };
+  return {
+    outcome: 'failed',
+    runId,
+    message: message ?? `the ingest ended without a word (${String(code)})`,
+  };
 }
 
 function listen(
@@ -73,7 +79,7 @@ function listen(
   heard: { runId: string | null; code: string; message: string | null },
   onStarted: () => void,
 ): void {
-  const parsed = lineSchema.safeParse(JSON.parse(line));
+  const parsed = lineSchema.safeParse(parseLine(line));
   if (!parsed.success) return;
   const { type, run, code, message } = parsed.data;
   if (type === 'error') {
@@ -82,6 +88,15 @@ function listen(
   } else if (typeof run === 'string') {
     heard.runId = run;
     onStarted();
+  }
+}
+
+/** Null for a line that a program which the ingest reads from has left there. */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
   }
 }
 

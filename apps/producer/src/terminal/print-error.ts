@@ -5,6 +5,8 @@ import type { Style } from './style.ts';
 
 export interface ErrorOutput {
   readonly json: boolean;
+  /** Which one failed, when a command goes through several. */
+  readonly pipeline?: string;
   readonly context: {
     readonly stdout: Writable;
     readonly stderr: Writable;
@@ -13,12 +15,12 @@ export interface ErrorOutput {
 }
 
 /** An error on stderr for people and, with --json, on stdout for programs; without secrets and control characters. */
-export function printError(error: unknown, { json, context }: ErrorOutput): void {
+export function printError(error: unknown, { json, pipeline, context }: ErrorOutput): void {
   const { stdout, stderr, errorStyle: style } = context;
   const message = redactSecrets(messageOf(error)).split('\n').map(safeText).join('\n');
   if (json) {
     const code = isEmbedlineError(error) ? error.code : 'INTERNAL';
-    stdout.write(`${JSON.stringify({ type: 'error', code, message })}\n`);
+    stdout.write(`${JSON.stringify({ type: 'error', code, message, pipeline })}\n`);
   }
   stderr.write(`${style.red('error:')} ${message}\n`);
   if (error instanceof EmbedlineError || !(error instanceof Error)) return;

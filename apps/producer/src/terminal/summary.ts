@@ -10,6 +10,8 @@ export function summaryJson(run: RunProgress): object {
     type: 'summary',
     run: run.spec.runId,
     state: run.state,
+    pipeline: run.spec.pipeline,
+    collection: run.spec.collection,
     documents: {
       read: producer.documentsRead,
       new: producer.documentsNew,

@@ -133,7 +133,9 @@ async function perform(job: Job, token: string | undefined, options: Performing)
   });
   if (execution === null || signal.aborted) return toWait(job, token);
   const locked = execution.outcome === 'locked';
-  if (locked && request.overlap === 'queue-one' && (await mayWait(redis, waitingKey, job)))
+  // One whose server died is locked by what that had begun, which goes on: how it ends is not known to anybody.
+  const waits = request.overlap === 'queue-one' || job.stalledCounter > 0;
+  if (locked && waits && (await mayWait(redis, waitingKey, job)))
     return toDelayed(job, Date.now() + RETRY_MS, token);
   const result: IngestResult = {
     outcome: execution.outcome === 'locked' ? 'skipped' : execution.outcome,

@@ -116,6 +116,13 @@ class SqliteStore implements VectorStore {
       );
     }
     const file = this.#file(generation.name);
+    if (!existsSync(file)) {
+      throw new EmbedlineError(
+        'COLLECTION_NOT_FOUND',
+        `The file of ${generation.name} is gone: ${file}. Put it back, or drop what is left of the collection and ingest again: ` +
+          `embedline collections drop ${generation.collection}`,
+      );
+    }
     const database = openDatabase(file, { vectors: true, ...this.#warnings() });
     let found: unknown;
     try {
