@@ -38,7 +38,8 @@ Exit codes: 0 stopped when told to, 1 failed, 2 usage`,
   .parse();
 
 const options = program.opts<{ concurrency: number; grace: number; lock: number }>();
-process.exitCode = await main(options);
+// What could not be released in time must not hold the process.
+process.exit(await main(options));
 
 async function main({ concurrency, grace, lock }: typeof options): Promise<number> {
   let logger = createLogger({ name: 'embedline-worker', level: 'info' });
