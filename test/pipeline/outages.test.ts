@@ -98,5 +98,6 @@ describe('Redis', { timeout: 180_000 }, () => {
     const { code, stderr } = await worker.result;
     expect(code).toBe(0);
     expect(stderr).toContain('goes to others once its locks have run out');
+    await server.start();
   });
 });
