@@ -88,8 +88,9 @@ describe('batches of a run', () => {
     await until('one is done and one is under way', async () => {
       return settled.length === 1 && (await redis.llen(`${prefix}:embed:active`)) === 1;
     });
-    // Done without its bit being asked for here, under way, waiting, never there.
+    // Done and not kept, under way, waiting, never there.
     expect((await queue.unattended('run-1', [0, 1, 2, 3])).missing).toEqual([0, 3]);
+    expect(await redis.keys(`${prefix}:embed:b-run-1-*`)).toHaveLength(3);
     await queue.remove('run-1', [1, 2]);
     expect((await queue.unattended('run-1', [1, 2])).missing).toEqual([2]);
     hold.resolve(undefined);

@@ -78,3 +78,4 @@ await runWorker({
   stop: stop.signal,
   openEmbedder,
 });
+process.exit(0);

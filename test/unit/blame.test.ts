@@ -60,8 +60,15 @@ describe('outages', () => {
 
   test('are waited for until one is told to stop', async () => {
     const stop = new AbortController();
-    const outages = new Outages({ onChange: (outage) => outage !== null && stop.abort() });
+    const told: (string | null)[] = [];
+    const onChange = (outage: { reason: string } | null) => {
+      told.push(outage?.reason ?? null);
+      stop.abort();
+    };
+    const outages = new Outages({ onChange });
     await expect(outages.waitOut(failing(Infinity), stop.signal)).rejects.toThrow('aborted');
+    // Not that it is back.
+    expect(told).toEqual(['down']);
   });
 });
 

@@ -112,6 +112,8 @@ async function settleFailure(job: Job | undefined, error: Error, options: BatchW
   if (job === undefined || job.finishedOn === undefined) return;
   try {
     await abandonBatch(job.data, error, job.attemptsMade, options);
+    // Its dead letters say more, and keep what it takes to try again.
+    await job.remove();
     options.logger.error({ jobId: job.id, err: error }, 'Gave up on a batch: its chunks are dead letters');
   } catch (cause) {
     options.logger.error(

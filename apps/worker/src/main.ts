@@ -53,7 +53,8 @@ const options = program.opts<{
   grace: number;
   lock: number;
 }>();
-process.exitCode = await main(options);
+// What could not be released in time must not hold the process.
+process.exit(await main(options));
 
 async function main({
   concurrency,

@@ -10,7 +10,10 @@ export function reportOutages(logger: Logger): (outage: Outage | null) => void {
     if (outage === null) {
       const seconds = Math.round((Date.now() - (sinceMs ?? Date.now())) / 1000);
       logger.info({ seconds }, 'What was waited for is back');
-    } else log(outage.reason);
-    sinceMs = outage?.sinceMs ?? null;
+      sinceMs = null;
+    } else {
+      sinceMs = outage.sinceMs;
+      log(outage.reason);
+    }
   };
 }

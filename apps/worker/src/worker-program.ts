@@ -41,19 +41,34 @@ export interface WorkerProgramOptions {
   readonly stop: AbortSignal;
 }
 
+/** Beyond the grace time, for handing back what has not ended. */
+const HAND_BACK_MS = 3_000;
+
 /**
  * Works until told to stop, or until it finds that it must not: then the returned promise is rejected with the reason
  * (STORE_MISMATCH, MODEL_MISMATCH, ...), after everything was handed back and released.
  */
 export async function runWorker(options: WorkerProgramOptions): Promise<void> {
   const { stop } = options;
+  const releasers = new Releasers();
   try {
-    await using releasers = new Releasers();
     await work(options, releasers);
   } catch (error) {
     // Told to stop while it waited for a service.
     if (!stop.aborted || isEmbedlineError(error)) throw error;
+  } finally {
+    await releaseInTime(releasers, options);
   }
+}
+
+/** A Redis that is away takes nothing back, and hands the batches of a worker that has gone silent to others by itself. */
+async function releaseInTime(releasers: Releasers, { graceMs, logger }: WorkerProgramOptions): Promise<void> {
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => late.resolve('late'), graceMs + HAND_BACK_MS);
+  const outcome = await Promise.race([releasers.release(), late.promise]);
+  clearTimeout(timer);
+  if (outcome === 'late')
+    logger.warn('Redis is away: what this worker had begun goes to others once its locks have run out');
 }
 
 async function work(options: WorkerProgramOptions, releasers: Releasers): Promise<void> {

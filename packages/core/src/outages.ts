@@ -22,7 +22,7 @@ export interface Outage {
 }
 
 export interface OutagesOptions {
-  /** Told at every try that fails, and once when nothing waits any more (null). */
+  /** Told at every try that fails, and once when nothing waits any more (null), unless by being told to stop. */
   readonly onChange: (outage: Outage | null) => void;
   /** Longest pause between two tries. Defaults to 10,000. */
   readonly maxDelayMs?: number;
@@ -70,7 +70,8 @@ export class Outages implements Patience {
       }
     } finally {
       this.#waiting -= 1;
-      if (this.#waiting === 0) this.#options.onChange(null);
+      // Who gives up waiting does not know that what was waited for is back.
+      if (this.#waiting === 0 && signal?.aborted !== true) this.#options.onChange(null);
     }
   }
 }

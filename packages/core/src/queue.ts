@@ -25,23 +25,26 @@ export function batchWorkerSettings(lockDurationMs: number) {
   };
 }
 
-/** Outages are waited out inside the worker, so attempts are for the unforeseen; back-off with jitter, 1 s and up. */
+/**
+ * Outages are waited out inside the worker, so attempts are for the unforeseen; back-off with jitter, 1 s and up. A
+ * batch that is done is a bit of its run: kept, its job would hold texts, and up to a quarter of a megabyte, for nothing.
+ */
 const JOB_OPTIONS: JobsOptions = {
   attempts: 5,
   backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
-  removeOnComplete: { age: 3600, count: 1000 },
-  removeOnFail: { age: 7 * 24 * 3600, count: 10_000 },
+  removeOnComplete: true,
+  removeOnFail: { age: 7 * 24 * 3600, count: 1000 },
   stackTraceLimit: 3,
 };
+
+/** Nobody listens to the events of the queue; BullMQ keeps 10,000 of them, a megabyte or two. */
+const MAX_EVENTS_KEPT = 100;
 
 /** One addBulk holds at most so much: it is a pipeline, not a transaction, and blocks Redis while it runs (B19, B20). */
 const MAX_SLICE_JOBS = 200;
 const MAX_SLICE_BYTES = 4 * 1024 * 1024;
 
-/**
- * In these a worker has the job or will get it. One that BullMQ calls completed has set its batch's bit; if the bit is
- * not there, Redis has lost it.
- */
+/** In these a worker has the job or will get it. One that is done is not kept, and its bit tells it from one that is lost. */
 const ATTENDED_STATES: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 export interface BatchQueueOptions {
@@ -62,7 +65,7 @@ export interface FailedBatch {
 
 /** Batches that no worker will work on any more. */
 export interface UnattendedBatches {
-  /** Redis has no job for them, or takes it for completed. */
+  /** Redis has no job for them. */
   readonly missing: readonly number[];
   /** BullMQ gave up on them. */
   readonly failed: readonly FailedBatch[];
@@ -84,6 +87,7 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
     connection: options.connection,
     prefix: options.prefix,
     defaultJobOptions: JOB_OPTIONS,
+    streams: { events: { maxLen: MAX_EVENTS_KEPT } },
   });
   // Without a listener an 'error' event would end the process; the connection reports its own trouble.
   queue.on('error', () => undefined);

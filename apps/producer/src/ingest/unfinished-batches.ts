@@ -93,9 +93,11 @@ export class UnfinishedBatches {
   }
 
   async #abandon(batch: FailedBatch): Promise<void> {
-    const { runId, ledger } = this.#options;
+    const { runId, queue, ledger } = this.#options;
     const [pending] = await ledger.pendingBatches(runId, [batch.batchIndex]);
     if (pending !== undefined) await abandonFailedBatch(runId, batch, ledger);
+    // Its dead letters say more, and keep what it takes to try again.
+    await queue.remove(runId, [batch.batchIndex]);
   }
 
   async #enqueueAgain(batchIndexes: readonly number[]): Promise<void> {
