@@ -147,8 +147,8 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
   const { signal } = compared;
   const seen = releasers.own(createSeenDocuments());
   const repeated = new RepeatedTexts({ target, runSequence, signal });
-  const unbounded = { maxBatches: Infinity, maxBytes: Infinity };
-  const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal, ...unbounded });
+  const limits = { maxQueuedBatches: Infinity, maxQueuedBytes: Infinity };
+  const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal, limits });
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   await produce({

@@ -98,6 +98,7 @@ function ingestOptions(
   context: CommandContext,
 ): Omit<IngestOptions, 'onStart' | 'onNotice'> {
   const { name, collection, rebuild, reuse, partial, sweepIncomplete, keepGenerations, wait } = definition;
+  const { maxQueuedBatches, maxQueuedBytes } = definition;
   return {
     ...services,
     store,
@@ -108,6 +109,7 @@ function ingestOptions(
     fingerprint,
     corpus,
     chunk,
+    queueLimits: { maxQueuedBatches, maxQueuedBytes },
     rebuild,
     reuse,
     partial,

@@ -14,7 +14,7 @@ import {
 import type { Corpus } from '../readers/corpus.ts';
 import { claimTarget, type ClaimOptions } from './claim-target.ts';
 import type { CompareOptions } from './compare.ts';
-import { Enqueuer } from './enqueue.ts';
+import { Enqueuer, type QueueLimits } from './enqueue.ts';
 import { finish } from './finish.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import type { RunTarget } from './open-target.ts';
@@ -31,6 +31,7 @@ export interface IngestOptions extends ClaimOptions {
   readonly queue: BatchQueue;
   readonly corpus: Corpus;
   readonly chunk: CompareOptions['chunk'];
+  readonly queueLimits: QueueLimits;
   /** Largest share of the pipeline's points that a sweep may delete, 0 to 1. */
   readonly maxDeleteShare: number;
   /** Delete vanished documents even though some records could not be read. */
@@ -86,7 +87,7 @@ async function run(context: RunContext): Promise<IngestOutcome> {
   try {
     const signal = AbortSignal.any([context.signal, recording.signal]);
     const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
-    const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal });
+    const enqueuer = new Enqueuer({ runId, queue, ledger, counts, signal, limits: options.queueLimits });
     await produce({ ...produceOptions(context, signal), seen, repeated, enqueuer });
     await recording.close();
     await ledger.seal(runId, counts);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_MODEL_ID } from '@embedline/core';
+import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
 
@@ -89,6 +90,9 @@ export const pipelineSchema = z.strictObject({
   maxDocumentBytes: limit(DEFAULT_READ_LIMITS.maxDocumentBytes),
   maxMetadataBytes: limit(DEFAULT_READ_LIMITS.maxMetadataBytes),
   maxGzipRatio: limit(DEFAULT_READ_LIMITS.maxGzipRatio),
+  /** How far reading may be ahead of the workers, which bounds the memory of Redis. */
+  maxQueuedBatches: limit(DEFAULT_QUEUE_LIMITS.maxQueuedBatches),
+  maxQueuedBytes: limit(DEFAULT_QUEUE_LIMITS.maxQueuedBytes),
   schedule: scheduleSchema.optional(),
 });
 
