@@ -148,9 +148,9 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
   const { signal } = compared;
   const seen = releasers.own(createSeenDocuments());
   const repeated = new RepeatedTexts({ target, runSequence, signal });
-  const unbounded = { maxBatches: Infinity, maxBytes: Infinity };
+  const limits = { maxQueuedBatches: Infinity, maxQueuedBytes: Infinity };
   const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal });
-  const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, ...unbounded });
+  const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   await produce({

@@ -53,7 +53,8 @@ test('a producer that waits for room in a queue that has lost its jobs queues th
   const notices: string[] = [];
   const onNotice = (text: string) => void notices.push(text);
   const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal, onNotice, mendEveryMs: 50 });
-  const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, maxBatches: 2 });
+  const limits = { maxQueuedBatches: 2, maxQueuedBytes: Infinity };
+  const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
   const chunks = Array.from({ length: 3 * 256 }, (_, index) => chunkOf(`d${index}`, `Text ${index}.`));
   const adding = enqueuer.add(chunks).then(() => enqueuer.flush());
   await until('there is no room', () => unfinished.count === 2);

@@ -14,6 +14,7 @@ import {
 import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
 import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
+import { DEFAULT_QUEUE_LIMITS } from '../../apps/producer/src/ingest/enqueue.ts';
 import { ingest, type IngestOptions, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
 import { pipelineSchema } from '../../apps/producer/src/pipeline/definition.ts';
 import type { OpenPipeline } from '../../apps/producer/src/pipeline/open-pipeline.ts';
@@ -107,6 +108,7 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     rebuild,
     signal,
     ...chunkingOf(call),
+    queueLimits: DEFAULT_QUEUE_LIMITS,
     corpus: corpusOf(call),
     reuse: true,
     partial: call.partial ?? false,

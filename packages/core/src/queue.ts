@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EmbedlineError, messageOf } from './errors.ts';
-import { jobBytes, jobId, type EmbedJob } from './job.ts';
+import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 import { IMPATIENT, type Patience } from './outages.ts';
 import { redisFailure, refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
@@ -79,6 +79,8 @@ export interface BatchQueue {
   unattended(runId: string, batchIndexes: readonly number[]): Promise<UnattendedBatches>;
   /** Takes those of these batches that no worker has under way out of the queue. */
   remove(runId: string, batchIndexes: readonly number[]): Promise<void>;
+  /** Takes all batches of a run that no worker has under way out of the queue. */
+  removeRun(runId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -104,7 +106,14 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
         await patience.waitOut(() => addSlice(queue, slice, options, signal), signal);
     },
     unattended: (runId, batchIndexes) => ask(() => unattended(queue, runId, batchIndexes)),
-    remove: (runId, batchIndexes) => ask(() => remove(queue, runId, batchIndexes)),
+    remove: (runId, batchIndexes) =>
+      ask(() =>
+        remove(
+          queue,
+          batchIndexes.map((index) => jobId(runId, index)),
+        ),
+      ),
+    removeRun: (runId) => ask(async () => remove(queue, await idsOfRun(queue, runId))),
     close: () => queue.close(),
   };
 }
@@ -131,12 +140,15 @@ async function unattended(
   };
 }
 
-async function remove(queue: Queue, runId: string, batchIndexes: readonly number[]): Promise<void> {
-  const removals = batchIndexes.map((index) =>
-    // A worker may take the job in this very moment: then it stays, which is harmless.
-    queue.remove(jobId(runId, index)).catch(() => 0),
-  );
-  await Promise.all(removals);
+/** Of the jobs that no worker has, whatever their producer could record of them. */
+async function idsOfRun(queue: Queue, runId: string): Promise<string[]> {
+  const ids = await queue.getRanges(['wait', 'prioritized', 'delayed', 'failed']);
+  return ids.filter((id) => parseJobId(id)?.runId === runId);
+}
+
+async function remove(queue: Queue, jobIds: readonly string[]): Promise<void> {
+  // A worker may take the job in this very moment: then it stays, which is harmless.
+  await Promise.all(jobIds.map((id) => queue.remove(id).catch(() => 0)));
 }
 
 async function addSlice(

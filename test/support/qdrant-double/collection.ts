@@ -153,7 +153,7 @@ export class DoubleCollection {
 
 function byName(vectors: NonNullable<CollectionBody['vectors']>): Record<string, VectorBody> {
   return typeof vectors.size === 'number'
-    ? { [UNNAMED]: vectors as VectorBody }
+    ? { [UNNAMED]: vectors }
     : (vectors as Record<string, VectorBody>);
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { DEFAULT_MODEL_ID } from '@embedline/core';
+import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
 import type { PipelineFlags } from '../pipeline/choose-pipelines.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
@@ -96,6 +97,16 @@ export function addRunOptions(command: Command): Command {
       '--keep-generations <n>',
       'generations kept for rollback besides the live one; default: 1',
       wholeNumber(0),
+    )
+    .option(
+      '--max-queued-batches <n>',
+      `batches that may wait for workers in Redis; default: ${DEFAULT_QUEUE_LIMITS.maxQueuedBatches}`,
+      wholeNumber(1),
+    )
+    .option(
+      '--max-queued-bytes <n>',
+      `bytes of texts that may wait there, which takes about three times as much memory; default: ${DEFAULT_QUEUE_LIMITS.maxQueuedBytes}`,
+      wholeNumber(1),
     )
     .option('--wait', 'wait for another ingest of this pipeline instead of failing');
 }

@@ -103,8 +103,14 @@ async function sampleOf(
 ): Promise<string[]> {
   if (sources.length === 0) return [];
   const corpus = new Corpus({
-    ...{ sources, cwd, stdin, limits: DEFAULT_READ_LIMITS },
-    ...{ idField: 'id', textField: 'text', titleField: 'title', metadataFields: [] },
+    sources,
+    cwd,
+    stdin,
+    limits: DEFAULT_READ_LIMITS,
+    idField: 'id',
+    textField: 'text',
+    titleField: 'title',
+    metadataFields: [],
   });
   await corpus.survey();
   const chunking = parseChunkingOptions({}, model.spec.maxTokens);

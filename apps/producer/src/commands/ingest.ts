@@ -106,6 +106,7 @@ function ingestOptions(
   context: CommandContext,
 ): Omit<IngestOptions, 'onStart' | 'onNotice'> {
   const { name, collection, rebuild, reuse, partial, sweepIncomplete, keepGenerations, wait } = definition;
+  const { maxQueuedBatches, maxQueuedBytes } = definition;
   return {
     ...services,
     store,
@@ -116,6 +117,7 @@ function ingestOptions(
     fingerprint,
     corpus,
     chunk,
+    queueLimits: { maxQueuedBatches, maxQueuedBytes },
     rebuild,
     reuse,
     partial,

@@ -7,6 +7,7 @@ import {
   type DocumentDecision,
   type DocumentToCompare,
 } from './compare.ts';
+import { mapInOrder } from './in-order.ts';
 import type { SeenDocuments } from './seen-documents.ts';
 
 export interface CompareCorpusOptions extends CompareOptions {
@@ -29,9 +30,26 @@ const WINDOW_DOCUMENTS = 1000;
 const WINDOW_CHARACTERS = 4 * 1024 * 1024;
 const WINDOW_DEAD_LETTERS = 500;
 
-/** READ -> CHUNK -> COMPARE, a window of documents at a time, in bounded memory. Writes nothing but `seen`. */
+/**
+ * READ -> CHUNK -> COMPARE, a window of documents at a time, in bounded memory and in the order of the corpus. While a
+ * window is looked up in the store the next is cut into chunks, and the one after it is read. Writes nothing but `seen`.
+ */
 export async function* compareCorpus(options: CompareCorpusOptions): AsyncGenerator<ComparedWindow> {
-  const { corpus, seen, signal } = options;
+  const noMore = new AbortController();
+  const windows = readWindows(options, AbortSignal.any([options.signal, noMore.signal]));
+  try {
+    yield* mapInOrder(windows, (window) => compareWindow(window, options));
+  } finally {
+    // Whoever stops early does not wait for a source that is silent.
+    noMore.abort();
+    await windows.return(undefined).catch(() => undefined);
+  }
+}
+
+async function* readWindows(
+  { corpus, seen }: CompareCorpusOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Window, void> {
   let window = newWindow();
   for await (const item of corpus.read(signal)) {
     signal.throwIfAborted();
@@ -46,10 +64,10 @@ export async function* compareCorpus(options: CompareCorpusOptions): AsyncGenera
       if (known.documentId !== null) seen.protect(known.documentId, placeOf(known.deadLetter.origin));
     }
     if (!isFull(window)) continue;
-    yield await compareWindow(window, options);
+    yield window;
     window = newWindow();
   }
-  yield await compareWindow(window, options);
+  yield window;
 }
 
 interface Window {

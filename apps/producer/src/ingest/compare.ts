@@ -56,11 +56,13 @@ export async function compareDocuments(
   documents: readonly DocumentToCompare[],
   options: CompareOptions,
 ): Promise<DocumentDecision[]> {
-  const unchanged = await findUnchanged(documents, options);
+  const firstIds = documents.map(({ document }) => pointId(options.pipeline, document.id, 0));
+  const stored = await lookUp(firstIds, options);
+  const unchanged = await findUnchanged(documents, stored, options);
   const rest = documents.filter(({ document }) => !unchanged.has(document.id));
   const records = rest.map((document) => chunkDocument(document, options));
-  const ids = records.flatMap((chunks) => chunks.map(({ id }) => id));
-  const stored = await lookUp(ids, options);
+  const others = records.flatMap((chunks) => chunks.slice(1).map(({ id }) => id));
+  for (const [id, fingerprint] of await lookUp(others, options)) stored.set(id, fingerprint);
   const vectors = await findVectors(records.flat(), stored, options);
   const decisions = new Map<string, DocumentDecision>();
   rest.forEach(({ document }, index) => {
@@ -74,17 +76,17 @@ export async function compareDocuments(
 /**
  * Documents that need no tokenising: their mark names their fingerprint, and the digest of all their stored chunks is
  * the one that the mark names, so each chunk is there and as it was.
+ * @param firsts the stored first chunks
  * @returns number of chunks by document id
  */
 async function findUnchanged(
   documents: readonly DocumentToCompare[],
+  firsts: ReadonlyMap<string, StoredFingerprint>,
   options: CompareOptions,
 ): Promise<Map<string, number>> {
+  const unchanged = new Map<string, number>();
+  if (firsts.size === 0) return unchanged;
   const { pipeline } = options;
-  const firsts = await lookUp(
-    documents.map(({ document }) => pointId(pipeline, document.id, 0)),
-    options,
-  );
   const candidates = documents.flatMap(({ document, format }) => {
     const first = firsts.get(pointId(pipeline, document.id, 0));
     const mark = first?.documentMark ?? null;
@@ -99,7 +101,6 @@ async function findUnchanged(
     candidates.flatMap(({ others }) => others),
     options,
   );
-  const unchanged = new Map<string, number>();
   for (const { documentId, mark, first, others } of candidates) {
     const chunks = [first, ...others.map((id) => stored.get(id))].filter((chunk) => chunk !== undefined);
     if (chunks.length === mark.chunkCount && chunksDigest(chunks) === mark.digest)

@@ -14,7 +14,7 @@ import {
 import type { Corpus } from '../readers/corpus.ts';
 import { claimTarget, type ClaimOptions } from './claim-target.ts';
 import type { CompareOptions } from './compare.ts';
-import { Enqueuer, MAX_WAITING_BATCHES } from './enqueue.ts';
+import { Enqueuer, type QueueLimits } from './enqueue.ts';
 import { finish } from './finish.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import type { RunTarget } from './open-target.ts';
@@ -32,6 +32,7 @@ export interface IngestOptions extends ClaimOptions {
   readonly queue: BatchQueue;
   readonly corpus: Corpus;
   readonly chunk: CompareOptions['chunk'];
+  readonly queueLimits: QueueLimits;
   /** Largest share of the pipeline's points that a sweep may delete, 0 to 1. */
   readonly maxDeleteShare: number;
   /** Delete vanished documents even though some records could not be read. */
@@ -88,7 +89,8 @@ async function run(context: RunContext): Promise<IngestOutcome> {
     const signal = AbortSignal.any([context.signal, recording.signal]);
     const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
     const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal, onNotice: options.onNotice });
-    const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal });
+    const limits = options.queueLimits;
+    const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
     await produce({ ...produceOptions(context, signal), seen, repeated, enqueuer });
     await recording.close();
     const done = await waitForBatches({ runId, ledger, unfinished, counts, signal });
@@ -142,11 +144,8 @@ async function forgetQueuedBatches({ ledger, queue, pipeline }: IngestOptions): 
   for (const run of await ledger.list()) {
     if (run.spec.pipeline !== pipeline || run.state === 'done') continue;
     // The lock is ours, so whoever left the run as running is gone, and may have queued more than it could record.
-    const died = run.state === 'running';
-    if (died) await ledger.end(run.spec.runId, 'failed', 'its process died');
-    const length = run.producer.batchesTotal + (died ? MAX_WAITING_BATCHES : 0);
-    const indexes = Array.from({ length }, (_, index) => index);
-    await queue.remove(run.spec.runId, await ledger.pendingBatches(run.spec.runId, indexes));
+    if (run.state === 'running') await ledger.end(run.spec.runId, 'failed', 'its process died');
+    await queue.removeRun(run.spec.runId);
   }
 }
 

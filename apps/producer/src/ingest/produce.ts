@@ -20,14 +20,19 @@ export interface ProduceOptions extends CompareCorpusOptions {
  * reused are written here, since they cost no inference; what has to be embedded goes to the workers.
  */
 export async function produce(options: ProduceOptions): Promise<void> {
-  const { ledger, runId, counts, repeated } = options;
-  for await (const { decisions, deadLetters, bytes } of compareCorpus(options)) {
-    counts.chunksReused += await repeated.settle();
-    await settle(decisions, options);
-    await addDeadLetters(ledger, runId, deadLetters);
-    counts.sourceBytesRead += bytes;
+  const { ledger, runId, counts, repeated, enqueuer } = options;
+  try {
+    for await (const { decisions, deadLetters, bytes } of compareCorpus(options)) {
+      counts.chunksReused += await repeated.settle();
+      await settle(decisions, options);
+      await addDeadLetters(ledger, runId, deadLetters);
+      counts.sourceBytesRead += bytes;
+    }
+    await enqueuer.flush();
+  } finally {
+    // Whatever ended it: the counts say what Redis has.
+    await enqueuer.settled();
   }
-  await options.enqueuer.flush();
 }
 
 async function settle(decisions: readonly DocumentDecision[], options: ProduceOptions): Promise<void> {
@@ -42,8 +47,9 @@ async function settle(decisions: readonly DocumentDecision[], options: ProduceOp
     if (decision.change === 'new') counts.documentsNew += 1;
     else if (decision.change === 'changed') counts.documentsChanged += 1;
     else counts.documentsUnchanged += 1;
-    await options.enqueuer.add(decision.toEmbed.filter((chunk) => !repeated.putOff(chunk)));
   }
+  const toEmbed = decisions.flatMap((decision) => decision.toEmbed);
+  await options.enqueuer.add(toEmbed.filter((chunk) => !repeated.putOff(chunk)));
 }
 
 async function writeDirectly(

@@ -8,8 +8,8 @@ export interface RepeatedTextsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Texts on their way to the workers that are remembered; older ones have landed, and are found by their hash. */
-const MAX_REMEMBERED = 50_000;
+/** Texts on their way that are remembered, at most twice as many; older ones have landed, and are found by their hash. */
+const MAX_RECENT = 25_000;
 /** Chunks that wait for the vector of an equal text; beyond, a text is rather embedded twice than memory filled. */
 const MAX_WAITING = 5_000;
 
@@ -19,7 +19,8 @@ const MAX_WAITING = 5_000;
  */
 export class RepeatedTexts {
   readonly #options: RepeatedTextsOptions;
-  readonly #underWay = new Set<string>();
+  #recent = new Set<string>();
+  #older = new Set<string>();
   #waiting: ChunkRecord[] = [];
 
   constructor(options: RepeatedTextsOptions) {
@@ -28,15 +29,17 @@ export class RepeatedTexts {
 
   /** @returns true when the chunk waits for an equal text; false when it has to be embedded, which is noted */
   putOff(chunk: ChunkRecord): boolean {
-    if (this.#underWay.has(chunk.textHash) && this.#waiting.length < MAX_WAITING) {
+    const { textHash } = chunk;
+    const isRepeated = this.#recent.has(textHash) || this.#older.has(textHash);
+    if (isRepeated && this.#waiting.length < MAX_WAITING) {
       this.#waiting.push(chunk);
       return true;
     }
-    this.#underWay.add(chunk.textHash);
-    if (this.#underWay.size > MAX_REMEMBERED) {
-      const [oldest = ''] = this.#underWay;
-      this.#underWay.delete(oldest);
+    if (this.#recent.size >= MAX_RECENT) {
+      this.#older = this.#recent;
+      this.#recent = new Set();
     }
+    this.#recent.add(textHash);
     return false;
   }
 

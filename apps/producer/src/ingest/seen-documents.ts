@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 /** A vanished or surplus point is one that this says no to. */
 export interface SeenDocuments {
-  /** Notes a document and where it is. @returns where it was seen before, or null */
+  /** Notes a document of one chunk, for now, and where it is. @returns where it was seen before, or null */
   add(documentId: string, place: string): string | null;
   /** Notes how many chunks it has: what lies beyond is surplus. */
   setChunkCount(documentId: string, chunks: number): void;
@@ -50,11 +50,11 @@ export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: bo
   };
   return {
     add: (documentId, place) => {
-      if (insert.run(keyOf(documentId), UNREAD, place).changes === 1) return null;
+      if (insert.run(keyOf(documentId), 1, place).changes === 1) return null;
       return find(select, documentId)?.place ?? place;
     },
     setChunkCount: (documentId, chunks) => {
-      update.run(chunks, keyOf(documentId));
+      if (chunks !== 1) update.run(chunks, keyOf(documentId));
       if (keepIds) noteRead.run(documentId);
     },
     protect: (documentId, place) => void insert.run(keyOf(documentId), UNREAD, place),

@@ -47,12 +47,14 @@ export class UnfinishedBatches {
     return this.#bytes;
   }
 
-  async enqueue(job: EmbedJob): Promise<void> {
+  async enqueue(jobs: readonly EmbedJob[]): Promise<void> {
     const { queue, signal } = this.#options;
-    await queue.enqueue([job], { signal });
-    const bytes = jobBytes(job);
-    this.#jobs.set(job.batchIndex, { job, bytes });
-    this.#bytes += bytes;
+    await queue.enqueue(jobs, { signal });
+    for (const job of jobs) {
+      const bytes = jobBytes(job);
+      this.#jobs.set(job.batchIndex, { job, bytes });
+      this.#bytes += bytes;
+    }
   }
 
   /** Forgets those that are done by now. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertCron, DEFAULT_MODEL_ID, messageOf } from '@embedline/core';
+import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
 
@@ -108,6 +109,9 @@ export const pipelineSchema = z.strictObject({
   maxDocumentBytes: limit(DEFAULT_READ_LIMITS.maxDocumentBytes),
   maxMetadataBytes: limit(DEFAULT_READ_LIMITS.maxMetadataBytes),
   maxGzipRatio: limit(DEFAULT_READ_LIMITS.maxGzipRatio),
+  /** How far reading may be ahead of the workers, which bounds the memory of Redis. */
+  maxQueuedBatches: limit(DEFAULT_QUEUE_LIMITS.maxQueuedBatches),
+  maxQueuedBytes: limit(DEFAULT_QUEUE_LIMITS.maxQueuedBytes),
   schedule: scheduleSchema.optional(),
 });
 
