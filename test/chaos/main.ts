@@ -44,6 +44,9 @@ for (const store of options.store === undefined ? (['sqlite', 'qdrant'] as const
     tell: (text) => process.stderr.write(`  ${text}\n`),
   });
   process.stdout.write(`${renderReport(report)}\n\n`);
-  const { lost, wrong, countedTwice, deadLettersPlanted, deadLettersFound } = report.verdict;
-  if (lost + wrong + countedTwice > 0 || deadLettersFound !== deadLettersPlanted) process.exitCode = 1;
+  const { lost, wrong, countedTwice, deadLettersPlanted, deadLettersFound, otherDeadLetters } =
+    report.verdict;
+  const others = Object.keys(otherDeadLetters).length;
+  if (lost + wrong + countedTwice + others > 0 || deadLettersFound !== deadLettersPlanted)
+    process.exitCode = 1;
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import {
   pointId,
+  type DeadLetter,
   type GenerationPoints,
   type RunLedger,
   type RunProgress,
@@ -18,6 +19,8 @@ export interface Verdict {
   readonly countedTwice: number;
   readonly deadLettersPlanted: number;
   readonly deadLettersFound: number;
+  /** Reasons of dead letters that nobody planted, each with how often it was given. */
+  readonly otherDeadLetters: Readonly<Record<string, number>>;
   /** Texts embedded more than once, as a share of all: the price of at-least-once execution. */
   readonly duplicateWork: number;
 }
@@ -40,7 +43,7 @@ export async function judge(options: OracleOptions): Promise<Verdict> {
   const planted = new Set(indexes.filter((index) => corpus.isPoison(index)).map((index) => `d-${index}`));
   const { right, wrong } = await comparePoints(options);
   const letters = await ledger.deadLetters(run.spec.runId);
-  const found = letters.filter(({ documentId }) => planted.has(documentId ?? '')).length;
+  const found = letters.filter(({ documentId }) => planted.has(documentId ?? ''));
   const { batchesTotal, chunksEnqueued } = run.producer;
   const countedByWorkers = run.byWorker.reduce((sum, { batches }) => sum + batches, 0);
   const chunksByWorkers = run.byWorker.reduce((sum, { chunks }) => sum + chunks, 0);
@@ -49,13 +52,14 @@ export async function judge(options: OracleOptions): Promise<Verdict> {
     chunks: documents,
     batches: batchesTotal,
     lost: documents - planted.size - right,
-    wrong: wrong + (letters.length - found),
+    wrong,
     countedTwice:
       Math.abs(countedByWorkers - batchesTotal) +
       Math.abs(run.workers.batchesDone - batchesTotal) +
       Math.abs(chunksByWorkers + run.deadLetters - chunksEnqueued),
     deadLettersPlanted: planted.size,
-    deadLettersFound: found,
+    deadLettersFound: found.length,
+    otherDeadLetters: countReasons(letters.filter((letter) => !found.includes(letter))),
     duplicateWork: (embedded - chunksEnqueued) / chunksEnqueued,
   };
 }
@@ -93,6 +97,12 @@ async function countRight(
       (value, position) => Math.abs(value - (vector[position] ?? 2)) < 1e-6,
     );
   }).length;
+}
+
+function countReasons(letters: readonly DeadLetter[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of letters) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
 }
 
 async function countEmbedded(log: string): Promise<number> {

@@ -17,6 +17,10 @@ export function renderReport(report: ChaosReport): string {
     ['wrong', String(verdict.wrong)],
     ['counted twice or not at all', String(verdict.countedTwice)],
     ['dead letters, of those planted', `${verdict.deadLettersFound} of ${verdict.deadLettersPlanted}`],
+    ...Object.entries(verdict.otherDeadLetters).map(([reason, times]) => [
+      `dead letters that were not planted: ${reason}`,
+      String(times),
+    ]),
     ['duplicate work', `${(100 * verdict.duplicateWork).toFixed(2)} %`],
     ['log lines of all workers in any ten seconds', String(report.mostLogLinesInTenSeconds)],
     ['time', `${report.seconds.toFixed(0)} s`],

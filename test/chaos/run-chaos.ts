@@ -16,7 +16,7 @@ import { startFedIngest, type FedIngest } from './feed.ts';
 import { judge, type Verdict } from './oracle.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
 import { QDRANT_FAULTS, SQLITE_FAULTS } from './store-faults.ts';
-import { untilProgress, type ChaosSystem } from './system.ts';
+import { currentRun, untilAnotherRun, untilProgress, type ChaosSystem } from './system.ts';
 import { WORKER_FAULTS } from './worker-faults.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 
@@ -64,8 +64,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const kills = options.form === 'full' ? 20 : 2;
   const killed = await killProducers(system, corpus, env, options.only === undefined ? kills : 0);
   await writeFile(log, '');
+  const before = await currentRun(system);
   const ingest = startFedIngest(corpus, options.documents, env);
   releasers.add(() => void ingest.process.kill('SIGKILL'));
+  // Until then workers still do what killed producers had queued, and an ingest that cannot even begin says so and ends.
+  await Promise.race([untilAnotherRun(system, before?.spec.runId), failIfEnded(ingest)]);
   const records = [...killed, ...(await injectAll(faultsOf(options), system, ingest, options))];
   ingest.finish();
   const exitCode = await ingest.exited;

@@ -43,6 +43,14 @@ export async function untilProgress(system: ChaosSystem): Promise<number> {
   return performance.now() - startedAtMs;
 }
 
+/** Waits until a run other than the one given is the newest. */
+export async function untilAnotherRun(system: ChaosSystem, runId: string | undefined): Promise<void> {
+  await poll('the ingest has begun', async () => {
+    const run = await patiently(() => currentRun(system));
+    return run !== undefined && run.spec.runId !== runId;
+  });
+}
+
 /** Waits until nothing has been counted for a second: the fault has its effect. At most `mostMs`. */
 export async function untilStalled(system: ChaosSystem, mostMs = 30_000): Promise<void> {
   const count = async () => (await patiently(() => currentRun(system)))?.workers.batchesDone ?? 0;

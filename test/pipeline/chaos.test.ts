@@ -22,6 +22,7 @@ test.each(['sqlite', 'qdrant'] as const)(
         lost: 0,
         wrong: 0,
         countedTwice: 0,
+        otherDeadLetters: {},
         deadLettersFound: report.verdict.deadLettersPlanted,
       },
     });

@@ -33,7 +33,7 @@ describe('a configuration file', () => {
     });
     expect(message).toMatch(/pipelines\.docs\.sources: expected at least one source/);
     expect(message).toMatch(
-      /pipelines\.docs: there is no "chunkToken"; known are sources, collection, format, idField/,
+      /pipelines\.docs: there is no "chunkToken"; known are sources, collection, root, format, idField/,
     );
     expect(message).toMatch(/pipelines\.docs\.overlapTokens: expected number, received string/);
     expect(message).toMatch(/pipelines\.docs\.format: expected one of "jsonl"\|"csv"\|"text"\|"markdown"/);

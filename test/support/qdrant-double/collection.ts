@@ -152,9 +152,7 @@ export class DoubleCollection {
 }
 
 function byName(vectors: NonNullable<CollectionBody['vectors']>): Record<string, VectorBody> {
-  return typeof vectors.size === 'number'
-    ? { [UNNAMED]: vectors }
-    : (vectors as Record<string, VectorBody>);
+  return typeof vectors.size === 'number' ? { [UNNAMED]: vectors } : (vectors as Record<string, VectorBody>);
 }
 
 function badVector() {
