@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
@@ -34,17 +34,24 @@ test('a damaged file is named with the remedy, and the remedy works', async () =
   await expect(store.open(generation)).rejects.toMatchObject({
     code: 'STORE_UNSUITABLE',
     retryable: false,
-    message: `${file} is damaged. Move it away and ingest again, or restore a copy.`,
+    message:
+      `${file} is damaged. Restore a copy, or drop the collection (embedline collections drop docs), ` +
+      `and ingest again.`,
   });
 
-  await rename(file, `${file}.damaged`);
-  expect(await store.generations('docs')).toEqual([]);
+  await store.dropGeneration(generation);
   const next = await store.createGeneration('docs', MANIFEST);
   await store.publish(next);
   expect(await store.generations('docs')).toMatchObject([{ name: next.name, number: 2, live: true }]);
-  // The row of the first is gone: bringing its file back does not bring a second generation back.
-  await rename(`${file}.damaged`, file);
-  expect(await store.generations('docs')).toHaveLength(1);
+});
+
+test('a damaged catalogue takes the whole folder along', async () => {
+  const directory = await temporaryDirectory();
+  await writeFile(join(directory, 'meta.db'), randomBytes(8192));
+  await expect(openStore(directory)).rejects.toMatchObject({
+    code: 'STORE_UNSUITABLE',
+    message: `${join(directory, 'meta.db')} is damaged. Restore a copy, or move ${directory} away, and ingest again.`,
+  });
 });
 
 test('files that cannot be written are named with the remedy, and hold what they held', async (context) => {

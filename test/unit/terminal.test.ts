@@ -153,6 +153,8 @@ test('the summary, for people and for programs', () => {
   expect(summaryJson(done)).toEqual({
     type: 'summary',
     run: 'r1',
+    pipeline: 'docs',
+    collection: 'docs',
     state: 'done',
     documents: { read: 10, new: 10, changed: 0, unchanged: 0, removed: 0 },
     chunks: { total: 1000, embedded: 900, reused: 0, skipped: 100, payloadUpdated: 0, removed: 0 },

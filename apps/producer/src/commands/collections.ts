@@ -133,10 +133,11 @@ function nothingBefore(collection: string, live: Generation | undefined): Embedl
   );
 }
 
-/** @returns null for one whose points are gone, so that the others are listed all the same */
+/** @returns null for one whose points are gone or damaged, so that the others are listed all the same */
 async function countPoints(store: VectorStore, generation: Generation): Promise<number | null> {
   const points = await store.open(generation).catch((error: unknown) => {
-    if (isEmbedlineError(error, 'COLLECTION_NOT_FOUND')) return null;
+    if (isEmbedlineError(error, 'COLLECTION_NOT_FOUND') || isEmbedlineError(error, 'STORE_UNSUITABLE'))
+      return null;
     throw error;
   });
   if (points === null) return null;

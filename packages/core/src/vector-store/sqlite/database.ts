@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { getLoadablePath } from 'sqlite-vec';
 import { EmbedlineError } from '../../errors.ts';
+import { parseGenerationName } from '../generation-name.ts';
 
 /** SQLite before this can corrupt a WAL database with several writers (sqlite.org/wal.html, "WAL-reset bug"). */
 const MIN_SQLITE = [3, 51, 3];
@@ -122,13 +124,21 @@ export function translateErrors<T>(file: string, operation: () => T): T {
       case 26: // SQLITE_NOTADB
         throw wrap(
           'STORE_UNSUITABLE',
-          `${file} is damaged. Move it away and ingest again, or restore a copy.`,
+          `${file} is damaged. Restore a copy, or ${wayOn(file)}, and ingest again.`,
           false,
         );
       default:
         throw cause;
     }
   }
+}
+
+/** Without the file of a generation the rest of the store is still of use; without the catalogue nothing is. */
+function wayOn(file: string): string {
+  const generation = parseGenerationName(basename(file, '.db'));
+  return generation === null
+    ? `move ${dirname(file)} away`
+    : `drop the collection (embedline collections drop ${generation.collection})`;
 }
 
 function assertSqliteVersion(): void {

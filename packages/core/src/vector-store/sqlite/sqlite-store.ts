@@ -47,9 +47,7 @@ class SqliteStore implements VectorStore {
 
   async generations(collection?: string, options: ReadOptions = {}): Promise<readonly Generation[]> {
     this.#assertOpen(options.signal);
-    const all = await this.#waitOut(() => this.#catalogue.list(collection), options);
-    // Whoever moves a damaged file away wants its generation forgotten.
-    return all.filter(({ name }) => existsSync(this.#file(name)));
+    return this.#waitOut(() => this.#catalogue.list(collection), options);
   }
 
   async createGeneration(
@@ -120,7 +118,8 @@ class SqliteStore implements VectorStore {
       throw new EmbedlineError(
         'COLLECTION_NOT_FOUND',
         `The file of ${generation.name} is gone: ${file}. Put it back, or drop what is left of the collection and ingest again: ` +
-          `embedline collections drop ${generation.collection}`,
+          `embedline collections drop ${generation.collection} (embedline collections list shows whether one before it is kept, ` +
+          `to which rollback leads).`,
       );
     }
     const database = openDatabase(file, { vectors: true, ...this.#warnings() });
@@ -149,14 +148,9 @@ class SqliteStore implements VectorStore {
     this.#catalogue.close();
   }
 
-  /**
-   * Rows whose file was moved away, and files of a creation that was cut off before its row was written: their numbers
-   * are spent; nobody can have them open.
-   */
+  /** Files of a creation that was cut off before its row was written. Their numbers are spent; nobody can have them open. */
   async #removeLeftovers(collection: string): Promise<void> {
-    const all = await this.#catalogue.list(collection);
-    for (const { name } of all) if (!existsSync(this.#file(name))) await this.#catalogue.remove(name);
-    const known = new Set(all.map(({ number }) => number));
+    const known = new Set((await this.#catalogue.list(collection)).map(({ number }) => number));
     const newest = Math.max(0, ...known);
     for (const file of await readdir(this.#options.directory)) {
       const parsed = parseGenerationName(file.replace(/\.db$/, ''));
