@@ -2,7 +2,7 @@
  * A worker like any other, but for its model: vectors are made from a hash, and each text takes a set time. Its inference
  * process is a real one that only pretends. For what is to be seen of queue, store and faults, and not of inference.
  *
- *   PACED_MS_PER_TEXT   milliseconds per text, default 0
+ *   PACED_MS_PER_TEXT   milliseconds per text, one after the other, default 0
  *   PACED_LOG           a file that gets a line with the number of texts for each call
  *   PACED_LOCK_MS       default 30,000
  *   PACED_CONCURRENCY   default 1
@@ -29,6 +29,7 @@ const [msPerText, lockDurationMs] = [setting('PACED_MS_PER_TEXT', 0), setting('P
 const log = process.env['PACED_LOG'];
 
 let pool: InferencePool | null = null;
+let before: Promise<void> = Promise.resolve();
 
 process.on('message', (mischief: Mischief) => {
   const untilMs = Date.now() + 3 * lockDurationMs;
@@ -51,8 +52,7 @@ const openEmbedder: typeof createEmbedder = async (wanted) => {
     model: spec,
     embed: async (texts, { signal } = {}) => {
       if (log !== undefined) appendFileSync(log, `${texts.length}\n`);
-      if (msPerText > 0)
-        await delay(texts.length * msPerText, undefined, signal === undefined ? {} : { signal });
+      if (msPerText > 0) await takeTime(texts.length * msPerText, signal);
       await inference.embed(texts.map(pretendedTokens), signal);
       return {
         vectors: texts.map((text) => fakeVector(spec, text)),
@@ -62,6 +62,13 @@ const openEmbedder: typeof createEmbedder = async (wanted) => {
     close: () => inference.close(),
   };
 };
+
+/** One call after the other, as for a core. */
+async function takeTime(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  const passed = before.then(() => delay(milliseconds, undefined, signal === undefined ? {} : { signal }));
+  before = passed.catch(() => undefined);
+  await passed;
+}
 
 function pretendedTokens(text: string): number[] {
   return [text.includes('POISON') ? FAILING : text.includes('KILLER') ? DEADLY : 1];

@@ -1,5 +1,6 @@
 import {
   batchWorkerSettings,
+  createBatchQueue,
   isEmbedlineError,
   messageOf,
   parseJobId,
@@ -11,15 +12,19 @@ import {
   type RunLedger,
 } from '@embedline/core';
 import { UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
+import { adaptPrefetch } from './adapt-prefetch.ts';
 import { abandonBatch, processBatch, type ProcessorOptions } from './processor.ts';
 
 export interface BatchWorkerOptions extends ProcessorOptions {
+  /** Blocks while it waits for a batch. */
   readonly connection: Redis;
+  /** For everything else. */
+  readonly commands: Redis;
   readonly prefix: string;
   readonly ledger: RunLedger;
   readonly logger: Logger;
-  /** Batches under way at once: enough to keep inference busy, and one more, so that upserts overlap it. */
-  readonly concurrency: number;
+  /** Inference processes that shall be kept busy; see adapt-prefetch.ts. */
+  readonly processes: number;
   /** A worker that does not renew its lock of a batch for so long is held to be dead. */
   readonly lockDurationMs: number;
   /** Told once when this worker must not go on: it sees another store or has another model than a run. */
@@ -61,9 +66,12 @@ export function startBatchWorker(options: BatchWorkerOptions): BatchWorker {
       ...batchWorkerSettings(options.lockDurationMs),
       connection: options.connection,
       prefix: options.prefix,
-      concurrency: options.concurrency,
+      concurrency: options.processes,
     },
   );
+  const { commands: redis, prefix, processes } = options;
+  const queue = createBatchQueue({ connection: redis, prefix });
+  const prefetch = adaptPrefetch({ redis, prefix, queue, worker, processes });
   // One line for all batches, not one for each.
   worker.on('error', (error) => reportError(error.message.replaceAll(/\bb-[\w-]+-\d{8,}/g, 'a batch')));
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
@@ -74,7 +82,13 @@ export function startBatchWorker(options: BatchWorkerOptions): BatchWorker {
     logger.warn({ jobId: id }, 'A batch of a lost worker is back in the queue'),
   );
   worker.on('failed', (job, error) => void settleFailure(job, error, options));
-  return { close: (graceMs) => close(worker, handBack, graceMs) };
+  return {
+    close: async (graceMs) => {
+      prefetch.close();
+      await close(worker, handBack, graceMs);
+      await queue.close();
+    },
+  };
 }
 
 async function process(

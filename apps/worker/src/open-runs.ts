@@ -15,7 +15,7 @@ import {
 /** A run that this worker may work for: its specification, resolved against the worker's own configuration. */
 export interface OpenRun {
   readonly spec: RunSpec;
-  readonly points: GenerationPoints;
+  readonly points: Pick<GenerationPoints, 'upsert' | 'close'>;
   readonly embedder: Embedder;
 }
 

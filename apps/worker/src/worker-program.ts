@@ -23,9 +23,6 @@ import { OpenRuns } from './open-runs.ts';
 import { RejectionBreaker } from './rejection-breaker.ts';
 import { reportOutages } from './report-outages.ts';
 
-/** Texts to choose micro-batches from: those of one batch are computed while those of the next wait, tokenised. */
-const BATCHES_PER_PROCESS = 2;
-
 export interface WorkerProgramOptions {
   readonly config: Config;
   readonly logger: Logger;
@@ -102,12 +99,13 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
   const refused = Promise.withResolvers<never>();
   const worker = startBatchWorker({
     connection: redis.blocking,
+    commands: redis.commands,
     prefix,
     ledger,
     runs,
     workerId,
     logger,
-    concurrency: concurrency * BATCHES_PER_PROCESS + 1,
+    processes: concurrency,
     lockDurationMs: options.lockDurationMs ?? DEFAULT_LOCK_DURATION_MS,
     patience,
     breaker: new RejectionBreaker(),

@@ -85,6 +85,7 @@ export {
 export {
   announceWorker,
   connectedWorkers,
+  countWorkers,
   type ConnectedWorker,
   type WorkerPresence,
 } from './run/worker-registry.ts';

@@ -77,6 +77,8 @@ export interface BatchQueue {
   enqueue(jobs: readonly EmbedJob[], options?: { signal?: AbortSignal }): Promise<void>;
   /** Which of these batches nobody will work on. */
   unattended(runId: string, batchIndexes: readonly number[]): Promise<UnattendedBatches>;
+  /** How many batches, of all runs, no worker has taken yet. */
+  waitingCount(): Promise<number>;
   /** Takes those of these batches that no worker has under way out of the queue. */
   remove(runId: string, batchIndexes: readonly number[]): Promise<void>;
   /** Takes all batches of a run that no worker has under way out of the queue. */
@@ -106,6 +108,7 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
         await patience.waitOut(() => addSlice(queue, slice, options, signal), signal);
     },
     unattended: (runId, batchIndexes) => ask(() => unattended(queue, runId, batchIndexes)),
+    waitingCount: () => ask(() => queue.getWaitingCount()),
     remove: (runId, batchIndexes) =>
       ask(() =>
         remove(

@@ -1,0 +1,66 @@
+/**
+ * A worker that does all that a worker does but compute and store: jobs are taken, checked, decoded and counted. Told
+ * the prefix by its environment, as any worker; stops when its parent does.
+ */
+import {
+  connectRedis,
+  createLogger,
+  IMPATIENT,
+  loadConfig,
+  RunLedger,
+  type Embedder,
+  type RunSpec,
+} from '@embedline/core';
+import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
+import type { RunSource } from '../../apps/worker/src/open-runs.ts';
+import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
+
+const PROCESSES = 1;
+
+const { prefix, redisUrl } = loadConfig();
+const connect = () => connectRedis({ url: redisUrl ?? '', role: 'worker' });
+const commands = connect();
+const ledger = new RunLedger({ redis: commands, prefix });
+const worker = startBatchWorker({
+  connection: connect(),
+  commands,
+  prefix,
+  ledger,
+  runs: nullRuns(),
+  workerId: String(process.pid),
+  logger: createLogger({ name: 'queue-worker', level: 'warn' }),
+  processes: PROCESSES,
+  lockDurationMs: 30_000,
+  patience: IMPATIENT,
+  breaker: new RejectionBreaker(),
+  onRefusal: (error) => {
+    throw error;
+  },
+});
+process.on('disconnect', () => void worker.close(0).then(() => process.exit()));
+process.send?.('ready');
+
+function nullRuns(): RunSource {
+  const specs = new Map<string, RunSpec>();
+  return {
+    open: async (runId) => {
+      const spec = specs.get(runId) ?? (await ledger.spec(runId));
+      if (spec === null) throw new Error(`There is no run ${runId}.`);
+      specs.set(runId, spec);
+      return {
+        spec,
+        embedder: nullEmbedder(spec),
+        points: { upsert: async () => {}, close: async () => {} },
+      };
+    },
+  };
+}
+
+function nullEmbedder({ model }: RunSpec): Embedder {
+  const vector = new Float32Array(model.dimensions);
+  return {
+    model,
+    embed: async (texts) => ({ vectors: texts.map(() => vector), tokens: texts.map(() => 1) }),
+    close: async () => {},
+  };
+}
