@@ -25,8 +25,11 @@ export interface ComparedWindow {
   readonly bytes: number;
 }
 
-/** Documents are compared this many at a time (one lookup takes as many ids), or this much text, whichever is less. */
-const WINDOW_DOCUMENTS = 1000;
+/**
+ * Documents are compared this many at a time (one lookup takes as many ids), or this much text, whichever is less. The
+ * first windows are smaller, each twice the one before: workers need not wait for a thousand documents to be cut.
+ */
+const WINDOW_DOCUMENTS = { first: 64, most: 1000 };
 const WINDOW_CHARACTERS = 4 * 1024 * 1024;
 const WINDOW_DEAD_LETTERS = 500;
 
@@ -51,6 +54,7 @@ async function* readWindows(
   signal: AbortSignal,
 ): AsyncGenerator<Window, void> {
   let window = newWindow();
+  let mostDocuments = WINDOW_DOCUMENTS.first;
   for await (const item of corpus.read(signal)) {
     signal.throwIfAborted();
     const known = item.type === 'document' ? withoutDuplicates(item, seen) : item;
@@ -63,8 +67,9 @@ async function* readWindows(
       window.deadLetters.push(known.deadLetter);
       if (known.documentId !== null) seen.protect(known.documentId, placeOf(known.deadLetter.origin));
     }
-    if (!isFull(window)) continue;
+    if (!isFull(window, mostDocuments)) continue;
     yield window;
+    mostDocuments = Math.min(2 * mostDocuments, WINDOW_DOCUMENTS.most);
     window = newWindow();
   }
   yield window;
@@ -81,9 +86,9 @@ function newWindow(): Window {
   return { documents: [], deadLetters: [], characters: 0, bytes: 0 };
 }
 
-function isFull({ documents, deadLetters, characters }: Window): boolean {
+function isFull({ documents, deadLetters, characters }: Window, mostDocuments: number): boolean {
   return (
-    documents.length >= WINDOW_DOCUMENTS ||
+    documents.length >= mostDocuments ||
     deadLetters.length >= WINDOW_DEAD_LETTERS ||
     characters >= WINDOW_CHARACTERS
   );
