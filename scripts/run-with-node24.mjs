@@ -37,7 +37,8 @@ export function findProjectNode(from) {
  */
 export function runProgram(command, args, env = process.env) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit', env });
+    // The channel tells the child when this process was killed and could pass no signal on.
+    const child = spawn(command, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env });
     // Ctrl-C in a terminal reaches the child as well; kill(1) reaches only this process.
     const forward = (signal) => {
       if (!process.stdin.isTTY || signal !== 'SIGINT') child.kill(signal);

@@ -17,6 +17,8 @@ export function processCost(pid: number): ProcessCost | null {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    // One that has ended and was not waited for yet has no memory any more.
+    if (!status.includes('VmHWM')) return null;
     const mebibytes = (name: string) =>
       Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1024;
     return {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Releasers } from '@embedline/core';
+import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { z } from 'zod';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { descendants, processCost, watchProcess } from './process-cost.ts';
@@ -90,7 +91,7 @@ export class BenchSystem {
   /** Workers with the model that ships, loaded before this returns. */
   async startWorkers(count: number, processesPerWorker = 1): Promise<void> {
     for (let index = 0; index < count; index += 1)
-      this.#spawnWorker([WORKER, '--concurrency', String(processesPerWorker)], {});
+      this.#spawnWorker([...nodeOptions, WORKER, '--concurrency', String(processesPerWorker)], {});
     await this.#warmUp();
   }
 

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { EmbedlineError, environmentOfWorkers, type Config } from '@embedline/core';
 
 export interface LocalWorkersOptions {
@@ -64,19 +65,23 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
 
 function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions): ChildProcess {
   const main = fileURLToPath(import.meta.resolve('@embedline/worker/main'));
-  return spawn(process.execPath, [main, '--concurrency', '1', '--grace', String(GRACE_SECONDS)], {
-    // A process group of its own: Ctrl-C reaches the ingest, which then stops its workers in order.
-    detached: true,
-    // The channel tells a worker that its ingest was killed, and could stop nothing.
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: {
-      ...environmentOfWorkers(),
-      REDIS_URL: redisUrl,
-      EMBEDLINE_HOME: config.dataDirectory,
-      EMBEDLINE_MODELS: modelsDirectory,
-      EMBEDLINE_LOG_LEVEL: 'warn',
+  return spawn(
+    process.execPath,
+    [...nodeOptions, main, '--concurrency', '1', '--grace', String(GRACE_SECONDS)],
+    {
+      // A process group of its own: Ctrl-C reaches the ingest, which then stops its workers in order.
+      detached: true,
+      // The channel tells a worker that its ingest was killed, and could stop nothing.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: {
+        ...environmentOfWorkers(),
+        REDIS_URL: redisUrl,
+        EMBEDLINE_HOME: config.dataDirectory,
+        EMBEDLINE_MODELS: modelsDirectory,
+        EMBEDLINE_LOG_LEVEL: 'warn',
+      },
     },
-  });
+  );
 }
 
 /** The worker's log is for machines; its last message says why it ended. */
