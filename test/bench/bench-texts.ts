@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 /** Short: about 16 tokens a document. Long: documents of a few chunks of about 230 tokens. */
@@ -57,4 +59,15 @@ async function addressWords(): Promise<string[]> {
     .replaceAll(/\n\s*\n/g, '\n\n¶')
     .split(/(?<=\n)|[^\S\n]+/)
     .map((word) => word.replace('¶', ''));
+}
+
+/** JSON lines of texts with ids in their order; returns when the last is written. */
+export async function writeTexts(output: Writable, texts: Iterable<string>): Promise<void> {
+  let index = 0;
+  for (const text of texts) {
+    if (!output.write(`${JSON.stringify({ id: `t-${index}`, text })}\n`)) await once(output, 'drain');
+    index += 1;
+  }
+  output.end();
+  await once(output, 'finish');
 }

@@ -1,6 +1,6 @@
 /**
  * What embedline does with the hardware, beside what the hardware could do and what a user would otherwise write, in one
- * run on one machine, so that ratios hold where timings do not. Takes about a quarter of an hour:
+ * run on one machine, so that ratios hold where timings do not. Takes 14 minutes on two cores:
  *
  *   npm run bench                     all parts
  *   npm run bench -- --part queue     one of: end-to-end, workers, paced, queue, producer
@@ -61,8 +61,8 @@ const results: BenchResults = {
       model,
       peers: await peerModels(),
       rounds,
-      texts: { long: 1_000, short: 16_000 },
-      peerTexts: { long: 128, short: 1_024 },
+      texts: { long: 800, short: 10_000 },
+      peerTexts: { long: 96, short: 768 },
       processes: availableParallelism(),
       tell,
     }),

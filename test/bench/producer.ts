@@ -1,7 +1,7 @@
 /**
  * How fast one producer feeds a queue, and how fast it finds that nothing has changed: real Redis, real tokenizer, SQLite
  * or the double of Qdrant in a process of its own. Nobody embeds; what would be embedded is written with vectors that
- * cost nothing before the second reading. Run it with `npm run bench:producer -- [LONG_CHUNKS] [SHORT_CHUNKS]`.
+ * cost nothing before the second reading. Run it with `npm run bench:producer -- [LONG_CHUNKS] [SHORT_CHUNKS] [THREADS]`.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,8 @@ import {
   acquireRedis,
   connectRedis,
   createBatchQueue,
-  createChunker,
   DEFAULT_MODEL_ID,
   loadConfig,
-  loadTokenCounter,
   openVectorStore,
   parseChunkingOptions,
   PAYLOAD_SCHEMA_VERSION,
@@ -27,6 +25,7 @@ import {
 } from '@embedline/core';
 import { compareCorpus } from '../../apps/producer/src/ingest/compare-corpus.ts';
 import { Enqueuer } from '../../apps/producer/src/ingest/enqueue.ts';
+import { openChunking } from '../../apps/producer/src/ingest/open-chunking.ts';
 import { produce } from '../../apps/producer/src/ingest/produce.ts';
 import { UnfinishedBatches } from '../../apps/producer/src/ingest/unfinished-batches.ts';
 import { RepeatedTexts } from '../../apps/producer/src/ingest/repeated-texts.ts';
@@ -35,22 +34,31 @@ import { createSeenDocuments } from '../../apps/producer/src/ingest/seen-documen
 import { corpusOf } from '../support/corpus.ts';
 import { writeBenchFile, type TextLength } from './bench-texts.ts';
 import { forkQdrantDouble } from './qdrant-double-process.ts';
-import { StageClock } from './stage-clock.ts';
+import { profileStages } from './stage-profile.ts';
 
 export interface ProducerRate {
   readonly store: StoreKind;
   readonly texts: TextLength;
   readonly reading: 'first' | 'unchanged';
+  readonly threads: number;
   readonly chunks: number;
-  readonly tokensPerChunk: number;
   readonly seconds: number;
   readonly chunksPerSecond: number;
   /** What one core would do: CPU of the producer's process, all threads, without waiting for others. */
   readonly chunksPerCpuSecond: number;
-  /** CPU milliseconds per 1,000 chunks; `rest` is hashing, batching and encoding. */
+  /** CPU milliseconds of the main thread per 1,000 chunks. */
   readonly stages: Readonly<Record<string, number>>;
 }
 
+const STAGES = {
+  read: /\/readers\//,
+  chunk: /\/chunking|\/embedder\/|@huggingface\/tokenizers/,
+  hash: /\/ids\.ts|\/document-fingerprint/,
+  store: /\/vector-store\//,
+  seen: /\/seen-documents\.ts/,
+  queue: /\/bullmq\/|\/ioredis\/|\/(?:queue|job|batcher|enqueue|unfinished-batches)\.ts/,
+  compare: /\/compare/,
+};
 const DIMENSIONS = 32;
 const CHUNKS_PER_LONG_DOCUMENT = 6;
 
@@ -59,6 +67,8 @@ export async function measureProducer(options: {
   readonly store: StoreKind;
   readonly texts: TextLength;
   readonly chunks: number;
+  /** Defaults to 1. */
+  readonly threads?: number;
 }): Promise<ProducerRate[]> {
   await using releasers = new Releasers();
   const directory = await mkdtemp(join(tmpdir(), 'embedline-bench-'));
@@ -79,6 +89,7 @@ export async function measureProducer(options: {
 
 interface Bench {
   readonly store: StoreKind;
+  readonly threads?: number;
   readonly texts: TextLength;
   readonly file: string;
   readonly points: GenerationPoints;
@@ -111,12 +122,12 @@ async function openPoints(
   return releasers.own(await store.open(generation));
 }
 
-async function comparison({ file }: Bench) {
+async function comparison({ file, threads = 1 }: Bench, releasers: Releasers) {
   const model = await openModel();
   const chunking = parseChunkingOptions({}, model.spec.maxTokens);
   return {
     corpus: corpusOf({ sources: [file], cwd: tmpdir() }),
-    chunk: createChunker(chunking, await loadTokenCounter(model)),
+    chunk: releasers.own(await openChunking(threads, { model, chunking })).chunk,
     pipeline: 'docs',
     passagePrefix: model.spec.passagePrefix,
     signal: new AbortController().signal,
@@ -130,9 +141,8 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
   releasers.add(() => redis.disconnect());
   const prefix = '{bench}';
   const ledger = new RunLedger({ redis, prefix });
-  const clock = new StageClock();
-  const queue = releasers.own(clock.queue(createBatchQueue({ connection: redis, prefix })));
-  const compared = await comparison(bench);
+  const queue = releasers.own(createBatchQueue({ connection: redis, prefix }));
+  const compared = await comparison(bench, releasers);
   const model = await openModel();
   const { runId, runSequence } = await ledger.create({
     runId: `bench-${reading}`,
@@ -143,7 +153,7 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
     model: model.spec,
     runSequence: 1,
   });
-  const target = clock.points(bench.points);
+  const target = bench.points;
   const counts = newRunCounts();
   const { signal } = compared;
   const seen = releasers.own(createSeenDocuments());
@@ -153,20 +163,10 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
   const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
-  await produce({
-    ...compared,
-    corpus: clock.corpus(compared.corpus),
-    chunk: clock.chunk(compared.chunk),
-    target,
-    reuseFrom: target,
-    seen,
-    ledger,
-    repeated,
-    enqueuer,
-    counts,
-    runId,
-    runSequence,
-  });
+  const run = { ledger, repeated, enqueuer, counts, runId, runSequence };
+  const { cpuMs } = await profileStages(STAGES, () =>
+    produce({ ...compared, ...run, target, reuseFrom: target, seen }),
+  );
   const seconds = (performance.now() - startedAt) / 1000;
   const cpu = process.cpuUsage(cpuBefore);
   const cpuSeconds = (cpu.user + cpu.system) / 1e6;
@@ -176,12 +176,14 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
     store: bench.store,
     texts: bench.texts,
     reading,
+    threads: bench.threads ?? 1,
     chunks,
-    tokensPerChunk: clock.tokens / Math.max(clock.chunks, 1),
     seconds,
     chunksPerSecond: chunks / seconds,
     chunksPerCpuSecond: chunks / cpuSeconds,
-    stages: clock.perThousand(chunks, cpuSeconds),
+    stages: Object.fromEntries(
+      Object.entries(cpuMs).map(([stage, milliseconds]) => [stage, (milliseconds * 1000) / chunks]),
+    ),
   };
 }
 
@@ -189,7 +191,7 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
 async function fill(bench: Bench): Promise<void> {
   await using releasers = new Releasers();
   const seen = releasers.own(createSeenDocuments());
-  const compared = await comparison(bench);
+  const compared = await comparison(bench, releasers);
   for await (const { decisions } of compareCorpus({ ...compared, seen, target: null, reuseFrom: null })) {
     const chunks = decisions.flatMap(({ toEmbed }) => toEmbed);
     const points = chunks.map((chunk, index) => ({ chunk, vector: someVector(index) }));
@@ -213,11 +215,11 @@ export function showProducerRate(rate: ProducerRate): string {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [long = 20_000, short = 60_000] = process.argv.slice(2).map(Number);
+  const [long = 20_000, short = 60_000, threads = 1] = process.argv.slice(2).map(Number);
   for (const store of ['sqlite', 'qdrant'] as const) {
-    for (const rate of await measureProducer({ store, texts: 'long', chunks: long }))
+    for (const rate of await measureProducer({ store, texts: 'long', chunks: long, threads }))
       process.stdout.write(showProducerRate(rate));
-    for (const rate of await measureProducer({ store, texts: 'short', chunks: short }))
+    for (const rate of await measureProducer({ store, texts: 'short', chunks: short, threads }))
       process.stdout.write(showProducerRate(rate));
   }
 }

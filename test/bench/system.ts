@@ -4,18 +4,22 @@ import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Releasers } from '@embedline/core';
+import { Releasers, RunLedger } from '@embedline/core';
 import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { z } from 'zod';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
-import { descendants, processCost, watchProcess } from './process-cost.ts';
+import { descendants, processCost, watchProcess, type ProcessCost } from './process-cost.ts';
+import { writeTexts } from './bench-texts.ts';
 import { forkQdrantDouble, type ForkedDouble } from './qdrant-double-process.ts';
 
 const program = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PRODUCER = program('../../apps/producer/src/main.ts');
 const WORKER = program('../../apps/worker/src/main.ts');
 const PACED_WORKER = program('../support/paced-worker.ts');
+
+const PREFIX = '{bench}';
 
 export type BenchStore = 'sqlite' | 'qdrant';
 
@@ -39,11 +43,33 @@ export interface IngestMeasurement {
   readonly inferenceMiB: number;
 }
 
+/** How far an ingest is. */
+export interface ProgressSample {
+  readonly seconds: number;
+  /** Embedded, or found to be there. */
+  readonly chunksDone: number;
+  /** Of producer, workers, inference, Redis and store together, so far. */
+  readonly cpuMs: number;
+  readonly producerMiB: number;
+  readonly redisMiB: number;
+}
+
+export interface IngestSettings {
+  /** Stream the texts to its standard input. Defaults to a file. */
+  readonly stdin?: boolean;
+  /** Defaults to one of its own. */
+  readonly collection?: string;
+  /** Told four times a second. */
+  readonly onProgress?: (sample: ProgressSample) => void;
+}
+
+const SAMPLE_EVERY_MS = 250;
+
 const summarySchema = z.object({
   type: z.literal('summary'),
   seconds: z.number(),
   deadLetters: z.literal(0),
-  chunks: z.object({ embedded: z.number() }),
+  chunks: z.object({ total: z.number() }),
 });
 
 /** Redis, a store and workers, as a user would start them: each a process of its own. */
@@ -64,7 +90,7 @@ export class BenchSystem {
     const env: NodeJS.ProcessEnv = {
       ...process.env,
       REDIS_URL: redis.url,
-      EMBEDLINE_PREFIX: '{bench}',
+      EMBEDLINE_PREFIX: PREFIX,
       EMBEDLINE_HOME: directory,
       EMBEDLINE_LOG_LEVEL: 'warn',
       QDRANT_URL: undefined,
@@ -112,35 +138,42 @@ export class BenchSystem {
     );
   }
 
-  /** One ingest into a collection of its own. */
-  async ingest(texts: readonly string[]): Promise<IngestMeasurement> {
+  async ingest(
+    texts: Iterable<string>,
+    { collection, onProgress, stdin = false }: IngestSettings = {},
+  ): Promise<IngestMeasurement> {
     this.#ingests += 1;
-    const file = join(this.#directory, `texts-${this.#ingests}.jsonl`);
-    await writeTexts(file, texts);
+    const file = join(this.#directory, 'texts.jsonl');
+    if (!stdin) await writeTexts(createWriteStream(file), texts);
     const args = [
       PRODUCER,
       'ingest',
-      file,
+      stdin ? '-' : file,
       '--collection',
-      `bench-${this.#ingests}`,
+      collection ?? `bench-${this.#ingests}`,
       '--workers',
       '0',
       '--json',
+      ...(stdin ? ['--format', 'jsonl'] : []),
     ];
     const before = await this.#costs();
-    const ingest = spawn(process.execPath, args, { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ingest = spawn(process.execPath, args, { env: this.#env, stdio: 'pipe' });
+    const writing = stdin ? writeTexts(ingest.stdin, texts) : Promise.resolve();
     const producer = watchProcess(ingest.pid ?? 0);
     let output = '';
     for (const stream of [ingest.stdout, ingest.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-    const [code] = (await once(ingest, 'close')) as [number];
+    const ended = once(ingest, 'close') as Promise<[number]>;
+    if (onProgress !== undefined) await this.#watch(ended, producer, onProgress);
+    const [code] = await ended;
+    await writing;
     if (code !== 0) throw new Error(`An ingest of the benchmark ended with ${code}:\n${output}`);
     const after = await this.#costs();
     const summary = summarySchema.parse(JSON.parse(output.trim().split('\n').at(-1) ?? ''));
     const { cpuMs, peakResidentMiB } = producer.last();
     const used = (stage: keyof typeof after.cpuMs) => after.cpuMs[stage] - before.cpuMs[stage];
     return {
-      chunks: summary.chunks.embedded,
+      chunks: summary.chunks.total,
       seconds: summary.seconds,
       cpuMs: {
         producer: cpuMs,
@@ -153,6 +186,40 @@ export class BenchSystem {
       workerMiB: after.workerMiB,
       inferenceMiB: after.inferenceMiB,
     };
+  }
+
+  async #watch(
+    ended: Promise<unknown>,
+    producer: { last(): ProcessCost },
+    onProgress: (sample: ProgressSample) => void,
+  ): Promise<void> {
+    const redis = this.#redis.connect();
+    const ledger = new RunLedger({ redis, prefix: PREFIX });
+    const [before] = await ledger.list(1);
+    const over = ended.then(() => true);
+    while (!(await Promise.race([over, delay(SAMPLE_EVERY_MS, false)]))) {
+      const [run] = await ledger.list(1);
+      if (run !== undefined && run.spec.runId !== before?.spec.runId) {
+        const { cpuMs } = await this.#costs();
+        const others = cpuMs.worker + cpuMs.inference + cpuMs.redis + cpuMs.store;
+        onProgress({
+          seconds: performance.now() / 1000,
+          chunksDone: run.workers.chunksEmbedded + run.producer.chunksSkipped,
+          cpuMs: others + producer.last().cpuMs,
+          producerMiB: producer.last().residentMiB,
+          redisMiB: await this.redisMiB(),
+        });
+      }
+    }
+    redis.disconnect();
+  }
+
+  /** Memory that Redis has given out. */
+  async redisMiB(): Promise<number> {
+    const redis = this.#redis.connect();
+    const info = await redis.info('memory');
+    redis.disconnect();
+    return Number(/^used_memory:(\d+)/m.exec(info)?.[1]) / 1024 ** 2;
   }
 
   async close(): Promise<void> {
@@ -196,12 +263,4 @@ export class BenchSystem {
       inferenceMiB: most(children),
     };
   }
-}
-
-async function writeTexts(file: string, texts: readonly string[]): Promise<void> {
-  const output = createWriteStream(file);
-  for (const [index, text] of texts.entries())
-    if (!output.write(`${JSON.stringify({ id: `t-${index}`, text })}\n`)) await once(output, 'drain');
-  output.end();
-  await once(output, 'finish');
 }

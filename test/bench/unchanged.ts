@@ -19,6 +19,7 @@ import {
   DEFAULT_MODEL_ID,
 } from '@embedline/core';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
+import { chunkHere } from '../../apps/producer/src/ingest/chunk-documents.ts';
 import { compareCorpus } from '../../apps/producer/src/ingest/compare-corpus.ts';
 import { createSeenDocuments } from '../../apps/producer/src/ingest/seen-documents.ts';
 import { fakeVector } from '../support/fake-embedder.ts';
@@ -67,7 +68,7 @@ async function load(path: string): Promise<void> {
   const seen = createSeenDocuments();
   const windows = compareCorpus({
     corpus: corpusOf({ sources: [path], cwd: directory }),
-    chunk: createChunker(chunking, await loadTokenCounter(model)),
+    chunk: chunkHere(createChunker(chunking, await loadTokenCounter(model))),
     seen,
     pipeline: 'docs',
     passagePrefix: model.spec.passagePrefix,

@@ -15,6 +15,7 @@ import {
 } from '@embedline/core';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
+import { chunkHere } from '../../apps/producer/src/ingest/chunk-documents.ts';
 import { compareDocuments } from '../../apps/producer/src/ingest/compare.ts';
 import type { Plan } from '../../apps/producer/src/plan/plan.ts';
 import { applyEdit, edit, writeDrafts, type Drafts, type Edit } from '../support/changing-corpus.ts';
@@ -285,7 +286,7 @@ async function fromScratch(call: IngestCall): Promise<Record<string, unknown>> {
   const decisions = await compareDocuments(documents, {
     pipeline: call.pipeline,
     passagePrefix: '',
-    chunk: createChunker({ maxTokens: call.maxTokens, overlapTokens: 0 }, wordCounter),
+    chunk: chunkHere(createChunker({ maxTokens: call.maxTokens, overlapTokens: 0 }, wordCounter)),
     target: null,
     reuseFrom: null,
     signal: new AbortController().signal,

@@ -4,11 +4,13 @@ import { fileURLToPath } from 'node:url';
 import {
   DEFAULT_MODEL_ID,
   examineCanaries,
+  machineLimits,
   readReferences,
   resolveModel,
   type Embedder,
 } from '@embedline/core';
 import { expect, test } from 'vitest';
+import { TuningCache } from '../../packages/core/src/embedder/tuning/tuning-cache.ts';
 import { testBench } from '../support/cli.ts';
 import { finding } from '../support/doctor.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
@@ -93,4 +95,24 @@ test('a model that gives canary texts other vectors than its references, or depe
   });
   const broken = answering((vector) => vector.fill(Number.NaN));
   expect(await look(broken)).toMatchObject({ verdict: 'problem' });
+});
+
+test('how a worker of this machine runs the model: as is usual, or as was measured', async () => {
+  const bench = await testBench();
+  expect(await finding(bench, 'inference')).toMatchObject({
+    verdict: 'ok',
+    found: expect.stringMatching(
+      /^\d+ process(es)? of 1 thread, 512 tokens at a time, as is usually fastest/,
+    ),
+  });
+  const { spec } = await resolveModel({
+    id: DEFAULT_MODEL_ID,
+    modelsDirectory: MODELS,
+    dataDirectory: bench.directory,
+  });
+  const measured = { processes: 1, threadsPerProcess: 3, microBatchTokens: 1024 };
+  await new TuningCache(bench.directory).set(spec, machineLimits(), measured);
+  expect(await finding(bench, 'inference')).toMatchObject({
+    found: '1 process of 3 threads, 1024 tokens at a time, as was measured on this machine',
+  });
 });

@@ -57,6 +57,7 @@ describe('doctor', () => {
       'vector store',
       'model',
       'canary vectors',
+      'inference',
     ]);
     for (const finding of json) expect(Object.keys(finding)).toEqual(['check', 'verdict', 'found', 'remedy']);
     const { stdout } = await runInProcess(bench, ['doctor']);

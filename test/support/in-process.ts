@@ -14,6 +14,7 @@ import {
 import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
 import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
+import { chunkHere } from '../../apps/producer/src/ingest/chunk-documents.ts';
 import { DEFAULT_QUEUE_LIMITS } from '../../apps/producer/src/ingest/enqueue.ts';
 import { ingest, type IngestOptions, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
 import { pipelineSchema } from '../../apps/producer/src/pipeline/definition.ts';
@@ -112,6 +113,7 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     queueLimits: DEFAULT_QUEUE_LIMITS,
     corpus: corpusOf(call),
     reuse: true,
+    deferIndexing: false,
     partial: call.partial ?? false,
     wait: false,
     maxDeleteShare: call.maxDeleteShare ?? 1,
@@ -125,7 +127,10 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
 
 function chunkingOf({ maxTokens }: IngestCall) {
   const chunking = { maxTokens, overlapTokens: 0 };
-  return { fingerprint: pipelineFingerprint(chunking), chunk: createChunker(chunking, wordCounter) };
+  return {
+    fingerprint: pipelineFingerprint(chunking),
+    chunk: chunkHere(createChunker(chunking, wordCounter)),
+  };
 }
 
 function openCall(call: IngestCall): OpenPipeline {
@@ -143,6 +148,7 @@ function openCall(call: IngestCall): OpenPipeline {
     model: { kind: 'transformer', spec: call.model, directory, modelsDirectory: directory, weightsFile: '' },
     corpus: corpusOf(call),
     ...chunkingOf(call),
+    close: () => Promise.resolve(),
   };
 }
 

@@ -111,6 +111,8 @@ export type {
   GenerationPoints,
   Health,
   Point,
+  CreateOptions,
+  PublishOptions,
   ReadOptions,
   ScannedPoint,
   ScanOptions,

@@ -23,6 +23,13 @@ export interface CollectionBody {
   readonly metadata?: Record<string, unknown>;
 }
 
+export interface CollectionUpdate {
+  readonly metadata?: Record<string, unknown>;
+  readonly hnsw_config?: { readonly m?: number | null };
+}
+
+const LOOKS_UNTIL_INDEXED = 4;
+
 /** As the server calls the vector of a collection that was created without a name for it. */
 const UNNAMED = '';
 
@@ -30,6 +37,10 @@ const UNNAMED = '';
 export class DoubleCollection {
   readonly vectors: Record<string, { size: number; distance: string }>;
   metadata: Record<string, unknown> = {};
+  /** The server's own default. */
+  hnswM = 16;
+  /** Looks at the collection until the graph that is being built is there; the first of them comes too early. */
+  #looksUntilIndexed = 0;
   readonly indexed = new Set<string>();
   readonly #points = new Map<string, StoredPoint>();
   readonly #strict: boolean;
@@ -47,6 +58,24 @@ export class DoubleCollection {
 
   get size(): number {
     return this.#points.size;
+  }
+
+  /** PATCH merges metadata by its top keys; another `m` makes the server build all graphs anew, some time later. */
+  update(body: CollectionUpdate): void {
+    const m = body.hnsw_config?.m;
+    if (m !== undefined && m !== null) {
+      if (!Number.isSafeInteger(m) || m < 0) throw badBody(`hnsw_config.m: invalid value ${String(m)}`);
+      if (m !== this.hnswM && m > 0) this.#looksUntilIndexed = LOOKS_UNTIL_INDEXED;
+      this.hnswM = m;
+    }
+    Object.assign(this.metadata, body.metadata);
+  }
+
+  lookAtIndexing(): { done: boolean; vectors: number } {
+    const left = this.#looksUntilIndexed;
+    this.#looksUntilIndexed = Math.max(0, left - 1);
+    const done = left === 0 || left === LOOKS_UNTIL_INDEXED;
+    return { done, vectors: this.hnswM > 0 && left === 0 ? this.size : 0 };
   }
 
   upsert(points: readonly PointBody[], updateFilter: unknown): void {

@@ -43,7 +43,7 @@ export class DoubleState {
       case 'GET':
         return describe(collection);
       case 'PATCH':
-        Object.assign(collection.metadata, body['metadata']);
+        collection.update(body);
         return true;
       case 'PUT index':
         collection.indexed.add(String(body['field_name']));
@@ -132,13 +132,16 @@ export class DoubleState {
 }
 
 function describe(collection: DoubleCollection): object {
+  const indexing = collection.lookAtIndexing();
   return {
-    status: 'green',
+    status: indexing.done ? 'green' : 'yellow',
     optimizer_status: 'ok',
     points_count: collection.size,
+    indexed_vectors_count: indexing.vectors,
     segments_count: 1,
     config: {
       params: { vectors: collection.vectors },
+      hnsw_config: { m: collection.hnswM, ef_construct: 100, full_scan_threshold: 10_000 },
       ...(Object.keys(collection.metadata).length === 0 ? {} : { metadata: collection.metadata }),
     },
     payload_schema: {},

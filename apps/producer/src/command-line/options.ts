@@ -94,9 +94,18 @@ export function addRunOptions(command: Command): Command {
     .option('--sweep-incomplete', 'delete what has vanished even though some records could not be read')
     .option('--partial', 'the sources are only some documents of the corpus: write those, delete no others')
     .option(
+      '--defer-indexing',
+      'let Qdrant build the index of a new generation when all is loaded; for large first loads',
+    )
+    .option(
       '--keep-generations <n>',
       'generations kept for rollback besides the live one; default: 1',
       wholeNumber(0),
+    )
+    .option(
+      '--producer-threads <n>',
+      'threads that cut documents, for more than 50 workers or so; default: 1',
+      wholeNumber(1),
     )
     .option(
       '--max-queued-batches <n>',

@@ -55,9 +55,12 @@ export async function ingestPipeline(
   const { config } = context;
   if (config.redisUrl === null || config.qdrantUrl === null) await assertFreeDisk(config.dataDirectory);
   await using releasers = new Releasers();
+  releasers.add(() => pipeline.close());
   const outages = tellOutages(context, (text) => progress.notice(text));
   const { patience } = outages;
   const store = await openStore(context, releasers, patience);
+  if (pipeline.definition.deferIndexing && store.kind === 'sqlite')
+    notice(context, 'The embedded store has no index to defer: --defer-indexing changes nothing here.');
   // Nobody but a person brings a private Redis back: that is told after a minute, not waited for.
   const isPrivate = config.redisUrl === null;
   const services = await openRunServices(context, releasers, isPrivate ? {} : { patience });
@@ -106,7 +109,7 @@ function ingestOptions(
   context: CommandContext,
 ): Omit<IngestOptions, 'onStart' | 'onNotice'> {
   const { name, collection, rebuild, reuse, partial, sweepIncomplete, keepGenerations, wait } = definition;
-  const { maxQueuedBatches, maxQueuedBytes } = definition;
+  const { maxQueuedBatches, maxQueuedBytes, deferIndexing } = definition;
   return {
     ...services,
     store,
@@ -121,6 +124,7 @@ function ingestOptions(
     rebuild,
     reuse,
     partial,
+    deferIndexing,
     maxDeleteShare: definition.maxDelete,
     sweepIncomplete,
     keepGenerations,

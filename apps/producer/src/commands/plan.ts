@@ -26,6 +26,7 @@ export async function planCommand(
 
 export async function planPipeline(pipeline: OpenPipeline, { json, context }: Presentation): Promise<number> {
   await using releasers = new Releasers();
+  releasers.add(() => pipeline.close());
   const { config, signal, stdout, stderr, style, errorStyle } = context;
   const startedAtMs = performance.now();
   const store = await openStoreForReading(context, releasers);

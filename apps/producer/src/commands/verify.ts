@@ -61,7 +61,7 @@ async function look(
   { json, context }: Presentation,
 ): Promise<Verification> {
   await using releasers = new Releasers();
-  const pipeline = await openPipeline(definition, context);
+  const pipeline = releasers.own(await openPipeline(definition, context));
   const store = await openStoreForReading(context, releasers);
   const generation = await verifiable(pipeline, store);
   const total = (await pipeline.corpus.survey()).bytes;

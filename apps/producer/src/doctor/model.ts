@@ -1,4 +1,5 @@
 import {
+  chooseTuning,
   createEmbedder,
   examineCanaries,
   isShippedModel,
@@ -12,7 +13,10 @@ import { pipelineSchema, type PipelineDefinition } from '../pipeline/definition.
 import { findModel } from '../pipeline/find-model.ts';
 import type { Check, Surroundings } from './check.ts';
 
-/** The models of the pipelines that are configured, or the default one: files, hash, and vectors of canary texts. */
+/**
+ * The models of the pipelines that are configured, or the default one: files, hash, vectors of canary texts, and how a
+ * worker on this machine runs it.
+ */
 export const model: Check = {
   name: 'model',
   examine: async (surroundings) => {
@@ -20,6 +24,7 @@ export const model: Check = {
     for (const { resolved, pinned } of await modelsOf(surroundings)) {
       findings.push(describeModel(resolved, pinned));
       findings.push(...(await embedCanaries(resolved, surroundings)));
+      findings.push(...(await describeTuning(resolved, surroundings)));
     }
     return findings;
   },
@@ -69,4 +74,27 @@ async function embedCanaries(resolved: ResolvedModel, { context }: Surroundings)
   } finally {
     await embedder.close();
   }
+}
+
+/** A static model has no network to run. */
+async function describeTuning(resolved: ResolvedModel, { context }: Surroundings): Promise<Finding[]> {
+  if (resolved.kind === 'static') return [];
+  const { dataDirectory } = context.config;
+  const { source, processes, threadsPerProcess, microBatchTokens } = await chooseTuning(resolved, {
+    dataDirectory,
+    measure: false,
+  });
+  const basis =
+    source === 'usual'
+      ? 'as is usually fastest; embedline-worker measures it when it first starts'
+      : 'as was measured on this machine';
+  const [what, threads] = [
+    counted(processes, 'process', 'processes'),
+    counted(threadsPerProcess, 'thread', 'threads'),
+  ];
+  return [ok('inference', `${what} of ${threads}, ${microBatchTokens} tokens at a time, ${basis}`)];
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

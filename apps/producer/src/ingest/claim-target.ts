@@ -5,16 +5,11 @@ import {
   type Releasers,
   type RunLock,
 } from '@embedline/core';
-import {
-  chooseGeneration,
-  chooseAmong,
-  type ChosenGeneration,
-  type GenerationWanted,
-} from './choose-generation.ts';
+import { chooseGeneration, chooseAmong, type ChosenGeneration } from './choose-generation.ts';
 import { claimWhenFree, lockCollection, type ClaimContext, type Obstacle } from './claim-collection.ts';
-import { openTarget, type RunTarget } from './open-target.ts';
+import { openTarget, type RunTarget, type TargetWanted } from './open-target.ts';
 
-export interface ClaimOptions extends GenerationWanted, ClaimContext {
+export interface ClaimOptions extends TargetWanted, ClaimContext {
   /** Take vectors of equal texts from the collection. */
   readonly reuse: boolean;
 }

@@ -13,6 +13,7 @@ import {
   type StoredFingerprint,
   type TextFormat,
 } from '@embedline/core';
+import type { ChunkDocuments } from './chunk-documents.ts';
 import { LOOKUP_SIZE, vectorsByTextHash } from './vectors-by-text-hash.ts';
 
 /** A document with what its structure is to be read as. */
@@ -40,7 +41,7 @@ export interface DocumentDecision {
 export interface CompareOptions {
   readonly pipeline: string;
   readonly passagePrefix: string;
-  readonly chunk: (document: ChunkableText) => Chunk[];
+  readonly chunk: ChunkDocuments;
   /** What the documents are compared with: where the run writes; null when nothing is there yet. */
   readonly target: GenerationPoints | null;
   /** Where vectors of equal texts are looked for: the live generation, if it has the same model. */
@@ -60,7 +61,8 @@ export async function compareDocuments(
   const stored = await lookUp(firstIds, options);
   const unchanged = await findUnchanged(documents, stored, options);
   const rest = documents.filter(({ document }) => !unchanged.has(document.id));
-  const records = rest.map((document) => chunkDocument(document, options));
+  const chunked = await options.chunk(rest.map(toChunkable));
+  const records = rest.map((document, index) => recordsOf(document, chunked[index] ?? [], options));
   const others = records.flatMap((chunks) => chunks.slice(1).map(({ id }) => id));
   for (const [id, fingerprint] of await lookUp(others, options)) stored.set(id, fingerprint);
   const vectors = await findVectors(records.flat(), stored, options);
@@ -109,10 +111,17 @@ async function findUnchanged(
   return unchanged;
 }
 
-function chunkDocument({ document, format }: DocumentToCompare, options: CompareOptions): ChunkRecord[] {
-  const { pipeline, passagePrefix } = options;
+function toChunkable({ document: { text, title }, format }: DocumentToCompare): ChunkableText {
+  return { text, title, format };
+}
+
+function recordsOf(
+  { document, format }: DocumentToCompare,
+  chunks: readonly Chunk[],
+  { pipeline, passagePrefix }: CompareOptions,
+): ChunkRecord[] {
   const { metadata } = document;
-  const records = options.chunk({ text: document.text, title: document.title, format }).map((chunk) => ({
+  const records = chunks.map((chunk) => ({
     id: pointId(pipeline, document.id, chunk.index),
     pipeline,
     documentId: document.id,

@@ -71,7 +71,7 @@ async function publish(context: FinishContext): Promise<void> {
   const { store } = options;
   await assertCount(context);
   if (target.live !== null) await replace(context, target.live);
-  await store.publish(target.generation, { signal });
+  await store.publish(target.generation, { signal, onWaiting: options.onNotice });
   const generations = await store.generations(spec.collection, { signal });
   const older = generations.filter(({ live, number }) => !live && number < target.generation.number);
   const surplus = older.slice(0, Math.max(0, older.length - options.keepGenerations));

@@ -20,11 +20,14 @@ export interface RunTarget {
   close(): Promise<void>;
 }
 
+export interface TargetWanted extends GenerationWanted {
+  readonly store: VectorStore;
+  /** A new generation gets its search index when all is loaded. */
+  readonly deferIndexing: boolean;
+}
+
 /** Makes or opens what {@link chooseGeneration} decided. */
-export async function openTarget(
-  { live, plan }: ChosenGeneration,
-  wanted: GenerationWanted & { readonly store: VectorStore },
-): Promise<RunTarget> {
+export async function openTarget({ live, plan }: ChosenGeneration, wanted: TargetWanted): Promise<RunTarget> {
   const { store } = wanted;
   const generation = plan.kind === 'build' ? await build(wanted) : plan.target;
   if (generation.manifest.pipelines[wanted.pipeline] === undefined) {
@@ -47,17 +50,12 @@ export async function openTarget(
   };
 }
 
-function build({
-  store,
-  collection,
-  pipeline,
-  model,
-  fingerprint,
-}: GenerationWanted & { readonly store: VectorStore }) {
-  return store.createGeneration(collection, {
+function build({ store, collection, pipeline, model, fingerprint, deferIndexing }: TargetWanted) {
+  const manifest = {
     schemaVersion: PAYLOAD_SCHEMA_VERSION,
     model,
     pipelines: { [pipeline]: fingerprint },
     createdAt: new Date().toISOString(),
-  });
+  };
+  return store.createGeneration(collection, manifest, { deferIndexing });
 }

@@ -102,6 +102,8 @@ export const pipelineSchema = z.strictObject({
   rebuild: z.boolean().default(false),
   reuse: z.boolean().default(true),
   partial: z.boolean().default(false),
+  /** Qdrant builds the index of a new generation when it is loaded, not meanwhile. */
+  deferIndexing: z.boolean().default(false),
   /** Generations kept for rollback besides the live one. Defaults to 1. */
   keepGenerations: z.int().min(0).default(1),
   wait: z.boolean().default(false),
@@ -109,6 +111,8 @@ export const pipelineSchema = z.strictObject({
   maxDocumentBytes: limit(DEFAULT_READ_LIMITS.maxDocumentBytes),
   maxMetadataBytes: limit(DEFAULT_READ_LIMITS.maxMetadataBytes),
   maxGzipRatio: limit(DEFAULT_READ_LIMITS.maxGzipRatio),
+  /** Threads that cut documents, beside the one that reads and compares them. Defaults to 1: that one cuts as well. */
+  producerThreads: z.int().min(1).max(64).default(1),
   /** How far reading may be ahead of the workers, which bounds the memory of Redis. */
   maxQueuedBatches: limit(DEFAULT_QUEUE_LIMITS.maxQueuedBatches),
   maxQueuedBytes: limit(DEFAULT_QUEUE_LIMITS.maxQueuedBytes),

@@ -1,18 +1,16 @@
 import type { Readable } from 'node:stream';
 import {
-  createChunker,
   EmbedlineError,
-  loadTokenCounter,
   parseChunkingOptions,
   pipelineFingerprint,
-  type Chunk,
-  type ChunkableText,
   type ChunkingOptions,
   type Config,
   type ModelSpec,
   type ResolvedModel,
 } from '@embedline/core';
 import { ZodError } from 'zod';
+import type { ChunkDocuments } from '../ingest/chunk-documents.ts';
+import { openChunking } from '../ingest/open-chunking.ts';
 import { Corpus } from '../readers/corpus.ts';
 import type { PipelineDefinition } from './definition.ts';
 import { findModel } from './find-model.ts';
@@ -22,9 +20,11 @@ export interface OpenPipeline {
   readonly definition: PipelineDefinition;
   readonly model: ResolvedModel;
   readonly corpus: Corpus;
-  readonly chunk: (document: ChunkableText) => Chunk[];
+  readonly chunk: ChunkDocuments;
   /** See pipeline-fingerprint.ts. */
   readonly fingerprint: string;
+  /** Idempotent. */
+  close(): Promise<void>;
 }
 
 /**
@@ -40,13 +40,8 @@ export async function openPipeline(
   const chunking = chunkingOf(definition, model.spec);
   const corpus = openCorpus(definition, stdin);
   await corpus.survey();
-  return {
-    definition,
-    model,
-    corpus,
-    chunk: createChunker(chunking, await loadTokenCounter(model)),
-    fingerprint: pipelineFingerprint(chunking),
-  };
+  const { chunk, close } = await openChunking(definition.producerThreads, { model, chunking });
+  return { definition, model, corpus, chunk, fingerprint: pipelineFingerprint(chunking), close };
 }
 
 function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: ModelSpec): ChunkingOptions {

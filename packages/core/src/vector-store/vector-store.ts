@@ -58,6 +58,16 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface CreateOptions extends ReadOptions {
+  /** Build the search index when everything is loaded, not meanwhile; for stores that have one. Defaults to false. */
+  readonly deferIndexing?: boolean;
+}
+
+export interface PublishOptions extends ReadOptions {
+  /** Told, now and then, how far an index is that has to be built first. */
+  readonly onWaiting?: (text: string) => void;
+}
+
 export type ScanOptions = ReadOptions &
   (
     | { readonly pipeline?: string; readonly documentId?: never }
@@ -137,12 +147,15 @@ export interface VectorStore {
   createGeneration(
     collection: string,
     manifest: GenerationManifest,
-    options?: ReadOptions,
+    options?: CreateOptions,
   ): Promise<Generation>;
   /** Notes in the manifest which fingerprint a pipeline of this generation has. */
   recordPipeline(generation: Generation, pipeline: string, fingerprint: string): Promise<void>;
-  /** Moves the public name to this generation in one step, and notes when; readers see the old or the new, never neither. */
-  publish(generation: Generation, options?: ReadOptions): Promise<void>;
+  /**
+   * Moves the public name to this generation in one step, and notes when; readers see the old or the new, never neither,
+   * and none whose index is not built.
+   */
+  publish(generation: Generation, options?: PublishOptions): Promise<void>;
   /** Removes a generation and its points, and the public name if it pointed here. Absent is fine. */
   dropGeneration(generation: Generation, options?: ReadOptions): Promise<void>;
   /** Opens the points of a generation. @throws STORE_MISMATCH when the identity found there is another, COLLECTION_NOT_FOUND when it is not there */

@@ -3,13 +3,17 @@ import type { Schemas } from '@qdrant/js-client-rest';
 import { EmbedlineError } from '../../errors.ts';
 import { assertCollectionName, generationName, parseGenerationName } from '../generation-name.ts';
 import type {
+  CreateOptions,
   Generation,
   GenerationManifest,
   GenerationPoints,
+  PublishOptions,
   ReadOptions,
   VectorStore,
 } from '../vector-store.ts';
+import { assertVectors } from './assert-vectors.ts';
 import { QdrantConnection, type QdrantConnectionOptions } from './connection.ts';
+import { deferIndexing, resumeIndexing } from './deferred-indexing.ts';
 import { fromMetadata, pipelineMetadata, publishedMetadata, toMetadata } from './generation-metadata.ts';
 import { QdrantPoints } from './qdrant-points.ts';
 import { VECTOR_NAME } from './write-bodies.ts';
@@ -72,7 +76,7 @@ class QdrantStore implements VectorStore {
   async createGeneration(
     collection: string,
     manifest: GenerationManifest,
-    options: ReadOptions = {},
+    options: CreateOptions = {},
   ): Promise<Generation> {
     assertCollectionName(collection);
     await this.#assertNameIsOurs(collection, options);
@@ -99,7 +103,9 @@ class QdrantStore implements VectorStore {
     );
   }
 
-  async publish({ collection, name, manifest }: Generation, { signal }: ReadOptions = {}): Promise<void> {
+  async publish({ collection, name, manifest }: Generation, options: PublishOptions = {}): Promise<void> {
+    const { signal } = options;
+    await resumeIndexing(this.#connection, name, options);
     // Noted before: one that readers see must never look unfinished.
     if (manifest.publishedAt === undefined) {
       const metadata = publishedMetadata(new Date().toISOString());
@@ -213,7 +219,7 @@ class QdrantStore implements VectorStore {
     return new Map(aliases.map(({ alias_name, collection_name }) => [alias_name, collection_name]));
   }
 
-  async #create(generation: Generation, { signal }: ReadOptions): Promise<void> {
+  async #create(generation: Generation, { signal, deferIndexing: defers }: CreateOptions): Promise<void> {
     const { name, manifest } = generation;
     const vectors = { [VECTOR_NAME]: { size: manifest.model.dimensions, distance: 'Cosine' as const } };
     await this.#connection.call(
@@ -225,8 +231,13 @@ class QdrantStore implements VectorStore {
         // Some versions of the client leave metadata out of createCollection.
         await client.updateCollection(name, { metadata: toMetadata(generation, false) });
         for (const index of PAYLOAD_INDEXES) await client.createPayloadIndex(name, { ...index, wait: true });
-        await client.updateCollection(name, { metadata: toMetadata(generation, true) });
       },
+      { signal },
+    );
+    if (defers === true) await deferIndexing(this.#connection, name, signal);
+    await this.#connection.call(
+      `the creation of ${name}`,
+      (client) => client.updateCollection(name, { metadata: toMetadata(generation, true) }),
       { signal },
     );
   }
@@ -264,16 +275,4 @@ function isOf(name: string, collection: string | undefined): boolean {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function assertVectors({ name, manifest }: Generation, info: Schemas['CollectionInfo']): void {
-  const vectors = info.config.params.vectors as
-    Record<string, { size?: number; distance?: string } | undefined> | undefined;
-  const { size, distance } = vectors?.[VECTOR_NAME] ?? {};
-  if (size === manifest.model.dimensions && distance === 'Cosine') return;
-  throw new EmbedlineError(
-    'COLLECTION_INCOMPATIBLE',
-    `${name} holds vectors of ${String(size)} dimensions (${String(distance)}), not of ${manifest.model.dimensions} (Cosine) as its metadata says. ` +
-      `Ingest with --rebuild.`,
-  );
 }
