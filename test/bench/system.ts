@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Releasers, RunLedger } from '@embedline/core';
-import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
+import producerOptions from '@embedline/producer/node-options.json' with { type: 'json' };
+import workerOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { z } from 'zod';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { descendants, processCost, watchProcess, type ProcessCost } from './process-cost.ts';
@@ -117,14 +118,14 @@ export class BenchSystem {
   /** Workers with the model that ships, loaded before this returns. */
   async startWorkers(count: number, processesPerWorker = 1): Promise<void> {
     for (let index = 0; index < count; index += 1)
-      this.#spawnWorker([...nodeOptions, WORKER, '--concurrency', String(processesPerWorker)], {});
+      this.#spawnWorker([...workerOptions, WORKER, '--concurrency', String(processesPerWorker)], {});
     await this.#warmUp();
   }
 
   /** Workers that take a set time for each text and make vectors from hashes. */
   async startPacedWorkers(count: number, msPerText: number, concurrency = 1): Promise<void> {
     const env = { PACED_MS_PER_TEXT: String(msPerText), PACED_CONCURRENCY: String(concurrency) };
-    for (let index = 0; index < count; index += 1) this.#spawnWorker([PACED_WORKER], env);
+    for (let index = 0; index < count; index += 1) this.#spawnWorker([...workerOptions, PACED_WORKER], env);
     await this.#warmUp();
   }
 
@@ -146,6 +147,7 @@ export class BenchSystem {
     const file = join(this.#directory, 'texts.jsonl');
     if (!stdin) await writeTexts(createWriteStream(file), texts);
     const args = [
+      ...producerOptions,
       PRODUCER,
       'ingest',
       stdin ? '-' : file,

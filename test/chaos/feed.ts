@@ -18,7 +18,12 @@ export interface FedIngest {
 }
 
 /** @param atLeast documents that are fed in any case */
-export function startFedIngest(corpus: ChaosCorpus, atLeast: number, env: NodeJS.ProcessEnv): FedIngest {
+export function startFedIngest(
+  corpus: ChaosCorpus,
+  atLeast: number,
+  env: NodeJS.ProcessEnv,
+  options: readonly string[] = [],
+): FedIngest {
   const args = [
     PRODUCER,
     'ingest',
@@ -30,6 +35,7 @@ export function startFedIngest(corpus: ChaosCorpus, atLeast: number, env: NodeJS
     '--workers',
     '0',
     '--json',
+    ...options,
   ];
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Releasers, RunLedger, type Redis } from '@embedline/core';
+import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { chaosCorpus } from '../chaos/corpus.ts';
 import { startFedIngest } from '../chaos/feed.ts';
 import { startRedisServer } from '../support/redis-server.ts';
@@ -35,6 +36,8 @@ export interface SoakReport {
 
 const WORKER = fileURLToPath(new URL('../../apps/worker/src/main.ts', import.meta.url));
 const PREFIX = '{soak}';
+/** What still waits when the time is up is embedded before the end. */
+const SHORT_QUEUE = ['--max-queued-batches', '8'];
 
 /** Steady work for so many minutes, with real workers and the shipped model, watched from outside. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
@@ -87,7 +90,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
 function startWorker(env: NodeJS.ProcessEnv, releasers: Releasers): ChildProcess {
   // The channel ends the worker when this process ends early.
   const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
-  const worker = spawn(process.execPath, [WORKER, '--concurrency', '1'], { env, stdio: [...stdio] });
+  const worker = spawn(process.execPath, [...nodeOptions, WORKER, '--concurrency', '1'], {
+    env,
+    stdio: [...stdio],
+  });
   const exited = once(worker, 'exit');
   releasers.add(async () => {
     worker.kill('SIGTERM');
@@ -103,7 +109,7 @@ async function ingestFor(
   meanwhile: (ingest: ChildProcess) => Promise<void> | void,
 ): Promise<void> {
   // Other texts each time: an ingest of known ones would embed nothing.
-  const ingest = startFedIngest(chaosCorpus(minutes + 1), atLeast, env);
+  const ingest = startFedIngest(chaosCorpus(minutes + 1), atLeast, env, SHORT_QUEUE);
   if (minutes === 0) ingest.finish();
   await meanwhile(ingest.process);
   ingest.finish();

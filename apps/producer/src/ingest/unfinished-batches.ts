@@ -1,4 +1,5 @@
 import {
+  decodeJob,
   EmbedlineError,
   jobBytes,
   type BatchQueue,
@@ -28,7 +29,8 @@ const MEND_EVERY_MS = 5_000;
  */
 export class UnfinishedBatches {
   readonly #options: UnfinishedBatchesOptions;
-  readonly #jobs = new Map<number, { readonly job: EmbedJob; readonly bytes: number }>();
+  /** As JSON: thousands of small objects, kept for minutes, would take ten times the memory. */
+  readonly #jobs = new Map<number, { readonly json: Buffer; readonly bytes: number }>();
   #bytes = 0;
   #mendAtMs: number;
 
@@ -52,7 +54,7 @@ export class UnfinishedBatches {
     await queue.enqueue(jobs, { signal });
     for (const job of jobs) {
       const bytes = jobBytes(job);
-      this.#jobs.set(job.batchIndex, { job, bytes });
+      this.#jobs.set(job.batchIndex, { json: Buffer.from(JSON.stringify(job)), bytes });
       this.#bytes += bytes;
     }
   }
@@ -107,7 +109,10 @@ export class UnfinishedBatches {
     if ((await ledger.spec(runId)) === null) throw runLost(runId);
     // What is left of a job would make adding it again do nothing.
     await queue.remove(runId, batchIndexes);
-    const jobs = batchIndexes.flatMap((index) => this.#jobs.get(index)?.job ?? []);
+    const jobs = batchIndexes.flatMap((index) => {
+      const json = this.#jobs.get(index)?.json;
+      return json === undefined ? [] : [decodeJob(JSON.parse(json.toString()))];
+    });
     await queue.enqueue(jobs, { signal });
   }
 }
