@@ -38,7 +38,7 @@ for (const store of options.store === undefined ? (['sqlite', 'qdrant'] as const
     seed: options.seed,
     workers: 4,
     documents: options.form === 'full' ? 2_000 * 120 : 8_000,
-    msPerText: options.form === 'full' ? 8 : 4,
+    msPerText: options.form === 'full' ? 3 : 4,
     only: options.only === undefined ? undefined : new RegExp(options.only),
     lockDurationMs: options.lock * 1000,
     tell: (text) => process.stderr.write(`  ${text}\n`),

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /** A wire that can be disturbed. */
@@ -23,10 +24,17 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     pairs.add(pair);
     const forward = (from: Socket, to: Socket) => {
       from.setNoDelay(true);
+      // Nothing overtakes what was sent before it, also when the latency falls.
+      let arrived: Promise<unknown> = Promise.resolve();
+      let pending = 0;
       from.on('data', (block) => {
         if (pair.silent) return;
-        if (latencyMs === 0) to.write(block);
-        else setTimeout(() => to.write(block), latencyMs);
+        if (latencyMs === 0 && pending === 0) return void to.write(block);
+        pending += 1;
+        arrived = Promise.all([arrived, delay(latencyMs)]).then(() => {
+          pending -= 1;
+          to.write(block);
+        });
       });
       from.on('error', () => undefined);
       from.on('close', () => {
