@@ -35,6 +35,9 @@ export function startFedIngest(
     '--workers',
     '0',
     '--json',
+    // Enough for all workers, and soon worked off when no more is fed.
+    '--max-queued-batches',
+    '96',
     ...options,
   ];
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
