@@ -27,14 +27,16 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       // Nothing overtakes what was sent before it, also when the latency falls.
       let arrived: Promise<unknown> = Promise.resolve();
       let pending = 0;
-      from.on('data', (block) => {
+      const deliver = async (block: Buffer, before: Promise<unknown>) => {
+        await Promise.all([before, delay(latencyMs)]);
+        pending -= 1;
+        to.write(block);
+      };
+      from.on('data', (block: Buffer) => {
         if (pair.silent) return;
         if (latencyMs === 0 && pending === 0) return void to.write(block);
         pending += 1;
-        arrived = Promise.all([arrived, delay(latencyMs)]).then(() => {
-          pending -= 1;
-          to.write(block);
-        });
+        arrived = deliver(block, arrived);
       });
       from.on('error', () => undefined);
       from.on('close', () => {
