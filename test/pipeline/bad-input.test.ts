@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
+import { runInProcess } from '../support/in-process-cli.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
 import { storedPoints } from '../support/stored.ts';
 
@@ -30,7 +31,7 @@ async function ingestBad(bad: string | Buffer, ...args: string[]) {
     '--json',
     ...args,
   ]);
-  const failed = await bench.run(['failed', 'list', '--json']);
+  const failed = await runInProcess(bench, ['failed', 'list', '--json']);
   const stored = [...(await storedPoints(bench.directory, 'docs')).values()]
     .map(({ chunk }) => chunk.documentId)
     .sort();

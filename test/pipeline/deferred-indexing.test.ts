@@ -17,7 +17,12 @@ test('a deferred build that was killed is continued without the flag, and indexe
   const ingest = ['ingest', 'docs.jsonl', '--collection', 'docs', '--workers', '0', '--json'];
   const killed = bench.start([...ingest, '--defer-indexing']);
   const isDeferred = () => double.state.collections.values().some(({ hnswM }) => hnswM === 0);
-  await until('the build has begun', isDeferred);
+  // Before that, the creation is not complete: it is not continued, but left to be cleared away later.
+  const isComplete = () =>
+    double.state.collections
+      .values()
+      .some(({ metadata }) => JSON.stringify(metadata).includes('"complete":true'));
+  await until('the build has begun', () => isDeferred() && isComplete());
   killed.process.kill('SIGKILL');
   await killed.result;
   expect(double.state.aliases.size).toBe(0);
