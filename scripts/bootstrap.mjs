@@ -1,6 +1,6 @@
-// `npm start` and `npm test` on a machine that has only Node 20 and npm: installs the dependencies from the lockfile when
-// they are missing or out of step, then runs everything else by the project's own Node 24. Plain JavaScript without
-// dependencies, because nothing else is there yet.
+// `npm start`, `npm test` and the other programs of package.json on a machine that has only Node 20 and npm: installs the
+// dependencies from the lockfile when they are missing or out of step, then runs everything else by the project's own
+// Node 24. Plain JavaScript without dependencies, because nothing else is there yet.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -24,9 +24,12 @@ const programs = {
 process.exitCode = await main(process.argv[2], process.argv.slice(3));
 
 async function main(task, args) {
-  const program = programs[task];
+  const program = programs[task] ?? (task?.endsWith('.ts') ? [task] : undefined);
   if (program === undefined)
-    return fail(`usage: node scripts/bootstrap.mjs ${Object.keys(programs).join('|')} [arguments]`, 2);
+    return fail(
+      `usage: node scripts/bootstrap.mjs ${Object.keys(programs).join('|')}|PROGRAM.ts [arguments]`,
+      2,
+    );
   if (!isInstalled()) {
     const problem = await install();
     if (problem !== null) return fail(problem, 1);

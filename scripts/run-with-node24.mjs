@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MINIMUM = [24, 15];
+/** What Node has compiled before, and freed of types: 0.5 s less of computing at each start of a program. */
+const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/embedline/compiled', import.meta.url));
 
 /** @param {string} version such as 24.21.0 */
 export function isRecentEnough(version) {
@@ -29,6 +31,16 @@ export function findProjectNode(from) {
 }
 
 /**
+ * An environment in which programs, and all that they start, keep what was compiled; NODE_COMPILE_CACHE and
+ * NODE_DISABLE_COMPILE_CACHE go before it.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function withCompileCache(env) {
+  return { NODE_COMPILE_CACHE: COMPILE_CACHE, ...env };
+}
+
+/**
  * Runs a program with the same standard streams; signals go to it, its exit code becomes this process's.
  * @param {string} command
  * @param {readonly string[]} args
@@ -38,7 +50,10 @@ export function findProjectNode(from) {
 export function runProgram(command, args, env = process.env) {
   return new Promise((resolve, reject) => {
     // The channel tells the child when this process was killed and could pass no signal on.
-    const child = spawn(command, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env });
+    const child = spawn(command, args, {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: withCompileCache(env),
+    });
     // Ctrl-C in a terminal reaches the child as well; kill(1) reaches only this process.
     const forward = (signal) => {
       if (!process.stdin.isTTY || signal !== 'SIGINT') child.kill(signal);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { connectedWorkers } from '@embedline/core';
 import { expect, onTestFinished, test } from 'vitest';
@@ -6,14 +7,15 @@ import { testBench } from '../support/cli.ts';
 import { testRedis } from '../support/redis.ts';
 import { until } from '../support/temporary.ts';
 
-const COMMAND = fileURLToPath(new URL('../../apps/worker/bin/embedline-worker.mjs', import.meta.url));
+const PRODUCER = fileURLToPath(new URL('../../apps/producer/bin/embedline.mjs', import.meta.url));
+const WORKER = fileURLToPath(new URL('../../apps/worker/bin/embedline-worker.mjs', import.meta.url));
 
 test.each(['SIGKILL', 'SIGTERM'] as const)(
   'a command that gets %s takes the program along that it has started',
   async (signal) => {
     const bench = await testBench();
     const redis = testRedis();
-    const command = spawn(process.execPath, [COMMAND], { env: bench.env, stdio: 'ignore' });
+    const command = spawn(process.execPath, [WORKER], { env: bench.env, stdio: 'ignore' });
     onTestFinished(() => void command.kill('SIGKILL'));
     const workers = () => connectedWorkers(redis, bench.prefix);
     await until('the worker is known', async () => (await workers()).length === 1);
@@ -24,6 +26,18 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     await until('its process has ended', () => !isAlive(worker?.pid ?? 0));
   },
 );
+
+test('what Node has compiled is kept for the next start', async () => {
+  const tell = 'import { getCompileCacheDir as dir } from "node:module"; console.error(`cache ${dir()}`);';
+  const { env } = await testBench({
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
+  });
+  delete env['NODE_COMPILE_CACHE'];
+  const command = spawn(process.execPath, [PRODUCER, '--help'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const said = await text(command.stderr);
+  expect(said).toContain('cache undefined');
+  expect(said).toMatch(/^cache .*\/node_modules\/\.cache\/embedline\/compiled\//m);
+});
 
 function isAlive(pid: number): boolean {
   try {
