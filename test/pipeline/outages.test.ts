@@ -100,4 +100,18 @@ describe('Redis', { timeout: 180_000 }, () => {
     expect(stderr).toContain('goes to others once its locks have run out');
     await server.start();
   });
+
+  test('away: a second signal ends a worker at once, whatever time it was given', async () => {
+    const server = await privateRedis();
+    const bench = await testBench({ REDIS_URL: server.url });
+    const worker = bench.startWorker(['--concurrency', '1', '--grace', '600']);
+    await until('it is ready', () => worker.output().includes('Worker is ready'));
+    await server.kill();
+    await until('it notices', () => waitingLines(worker).length > 0);
+    worker.process.kill('SIGTERM');
+    await until('it has heard', () => worker.output().includes('SIGTERM'));
+    worker.process.kill('SIGTERM');
+    expect((await worker.result).code).toBe(130);
+    await server.start();
+  });
 });

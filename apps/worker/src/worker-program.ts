@@ -114,6 +114,11 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
   releasers.add(() => worker.close(options.graceMs));
   logger.info({ workerId, concurrency, store: store.location }, 'Worker is ready');
   await Promise.race([aborted(stop), refused.promise]);
+  const signal = String(stop.reason);
+  logger.info(
+    { signal, graceMs: options.graceMs },
+    `${signal}: what is under way may come to its end; a second signal ends at once`,
+  );
 }
 
 function embedderOptions({ inference, config, logger }: WorkerProgramOptions): EmbedderOptions {
