@@ -58,6 +58,18 @@ test('apps know core through its front door, and not each other; core knows no a
   expect(offenders(importers('@embedline/core'), /^apps\//)).toEqual([]);
 });
 
+test('files do not import each other in a circle: each can be read after those that it needs', () => {
+  const importsOf = new Map(sources.map(({ file, imports }) => [file, imports]));
+  const reaches = (from: string, to: string, passed = new Set<string>()): boolean =>
+    (importsOf.get(from) ?? []).some((next) => {
+      if (next === to) return true;
+      if (passed.has(next)) return false;
+      passed.add(next);
+      return reaches(next, to, passed);
+    });
+  expect(files.filter((file) => reaches(file, file))).toEqual([]);
+});
+
 test.each([
   ['@qdrant/js-client-rest', /vector-store\/qdrant\//],
   ['sqlite-vec', /vector-store\/sqlite\/database\.ts$/],

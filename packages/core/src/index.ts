@@ -27,8 +27,8 @@ export {
   sameModel,
   type ModelKind,
   type ResolvedModel,
-  type ResolveModelOptions,
 } from './embedder/model-files.ts';
+export type { ResolveModelOptions } from './embedder/resolve-model-options.ts';
 export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
 export { chooseTuning, type ChosenTuning } from './embedder/tuning/choose-tuning.ts';

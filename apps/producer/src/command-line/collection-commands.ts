@@ -6,7 +6,7 @@ import {
   type ChangeCollectionFlags,
   type CollectionsFlags,
 } from '../commands/collections.ts';
-import type { Run } from './program.ts';
+import type { Run } from './run.ts';
 
 /** Commands on generations and their public names. */
 export function addCollectionCommands(program: Command, run: Run): void {

@@ -12,7 +12,7 @@ import {
   wholeNumber,
   type IngestFlags,
 } from './options.ts';
-import type { Run } from './program.ts';
+import type { Run } from './run.ts';
 
 const SOURCES =
   'files, directories, globs, or - for standard input; without --collection, names of configured pipelines';

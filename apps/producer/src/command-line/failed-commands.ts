@@ -8,7 +8,7 @@ import {
   type RetryFlags,
 } from '../commands/failed.ts';
 import { wholeNumber } from './options.ts';
-import type { Run } from './program.ts';
+import type { Run } from './run.ts';
 
 /** What was given up on, and what to do about it. */
 export function addFailedCommands(program: Command, run: Run): void {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { distillCommand, type DistillFlags } from '../commands/distill.ts';
 import { listModelsCommand, type ModelsFlags } from '../commands/models.ts';
 import { wholeNumber } from './options.ts';
-import type { Run } from './program.ts';
+import type { Run } from './run.ts';
 
 /** Commands on models. */
 export function addModelCommands(program: Command, run: Run): void {

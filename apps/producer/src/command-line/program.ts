@@ -1,14 +1,11 @@
 import { Command, CommanderError } from 'commander';
-import type { CommandContext } from '../commands/context.ts';
 import { addCollectionCommands } from './collection-commands.ts';
 import { addCorpusCommands } from './corpus-commands.ts';
 import { addFailedCommands } from './failed-commands.ts';
 import { addModelCommands } from './model-commands.ts';
 import { addReadingCommands } from './reading-commands.ts';
+import type { Run } from './run.ts';
 import { addServingCommands } from './serving-commands.ts';
-
-/** Runs a command with everything it needs, and keeps its exit code. */
-export type Run = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
 
 /** The command line: every command with its arguments, flags, help and example. */
 export function buildProgram(run: Run): Command {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { searchCommand, type SearchFlags } from '../commands/search.ts';
 import { statusCommand, type StatusFlags } from '../commands/status.ts';
 import { wholeNumber } from './options.ts';
-import type { Run } from './program.ts';
+import type { Run } from './run.ts';
 
 /** Commands that only show what is there. */
 export function addReadingCommands(program: Command, run: Run): void {

@@ -3,7 +3,7 @@ import { doctorCommand, type DoctorFlags } from '../commands/doctor.ts';
 import { listSchedules, removeSchedule, setSchedule, type ScheduleFlags } from '../commands/schedule.ts';
 import { serveCommand, type ServeFlags } from '../commands/serve.ts';
 import { wholeNumber } from './options.ts';
-import type { Run } from './program.ts';
+import type { Run } from './run.ts';
 
 const CONFIG = [
   '--config <file>',

@@ -6,7 +6,8 @@ import {
   type RunSpec,
   type VectorStore,
 } from '@embedline/core';
-import { ingest, type IngestOptions } from '../ingest/ingest.ts';
+import { ingest } from '../ingest/ingest.ts';
+import type { IngestOptions } from '../ingest/ingest-options.ts';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';

@@ -3,7 +3,7 @@ import { otherPipelines } from './choose-generation.ts';
 import { carryOver } from './carry-over.ts';
 import { approvingPercent, exceedsShare } from './delete-guard.ts';
 import { countCurrent, findSwept, type Swept } from './find-swept.ts';
-import type { IngestOptions } from './ingest.ts';
+import type { IngestOptions } from './ingest-options.ts';
 import type { RunTarget } from './open-target.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SeenDocuments } from './seen-documents.ts';

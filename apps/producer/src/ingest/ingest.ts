@@ -5,18 +5,15 @@ import {
   messageOf,
   nextRunSequence,
   Releasers,
-  type BatchQueue,
   type Generation,
   type RunLedger,
   type RunProgress,
   type RunSpec,
 } from '@embedline/core';
-import type { Corpus } from '../readers/corpus.ts';
-import { claimTarget, type ClaimOptions } from './claim-target.ts';
-import type { CompareOptions } from './compare.ts';
-import { Enqueuer, type QueueLimits } from './enqueue.ts';
+import { claimTarget } from './claim-target.ts';
+import { Enqueuer } from './enqueue.ts';
 import { finish } from './finish.ts';
-import type { LocalWorkers } from './local-workers.ts';
+import type { IngestOptions } from './ingest-options.ts';
 import type { RunTarget } from './open-target.ts';
 import { produce } from './produce.ts';
 import { recordCounts } from './record-counts.ts';
@@ -26,23 +23,6 @@ import { newRunCounts, type RunCounts } from './run-counts.ts';
 import { createSeenDocuments } from './seen-documents.ts';
 import { UnfinishedBatches } from './unfinished-batches.ts';
 import { waitForBatches } from './wait-for-batches.ts';
-
-export interface IngestOptions extends ClaimOptions {
-  readonly ledger: RunLedger;
-  readonly queue: BatchQueue;
-  readonly corpus: Corpus;
-  readonly chunk: CompareOptions['chunk'];
-  readonly queueLimits: QueueLimits;
-  /** Largest share of the pipeline's points that a sweep may delete, 0 to 1. */
-  readonly maxDeleteShare: number;
-  /** Delete vanished documents even though some records could not be read. */
-  readonly sweepIncomplete: boolean;
-  /** Generations kept for rollback besides the live one. */
-  readonly keepGenerations: number;
-  /** Starts the workers of this ingest, once it is known that there is something to do. */
-  readonly startWorkers: () => LocalWorkers | null;
-  readonly onStart: (run: RunSpec) => void;
-}
 
 /** How an ingest ended. */
 export interface IngestOutcome {

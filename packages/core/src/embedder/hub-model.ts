@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbedlineError, messageOf } from '../errors.ts';
-import type { ResolveModelOptions } from './model-files.ts';
 import { revisionSchema } from './model-id.ts';
+import type { ResolveModelOptions } from './resolve-model-options.ts';
 
 interface FoundModel {
   readonly directory: string;

@@ -6,25 +6,8 @@ import { isModelId } from './model-id.ts';
 import { hashModel, type ModelHashes } from './hash-model.ts';
 import { fetchHubModel, findFetched } from './hub-model.ts';
 import { isFile, readJson, readOptionalJson } from './model-folder.ts';
+import type { ResolveModelOptions } from './resolve-model-options.ts';
 import { readStaticFiles, STATIC_MODEL_TYPE } from './static/static-files.ts';
-
-export interface ResolveModelOptions {
-  /** A folder below `modelsDirectory`, a folder path (starting with `.` or `/`), or a hub id. */
-  readonly id: string;
-  readonly modelsDirectory: string;
-  /** Which weights, in transformers.js names. Defaults to the first there is of q8, fp32; a static model has one only. */
-  readonly dtype?: string | undefined;
-  /** Commit of the hub repository, 40 hexadecimal digits. Without one nothing is fetched. */
-  readonly revision?: string | undefined;
-  /** What {@link ModelSpec.hash} must be. */
-  readonly sha256?: string | undefined;
-  /** Fetch from the hub what is not here. Defaults to false. */
-  readonly allowRemote?: boolean | undefined;
-  /** Hub models are kept below `<dataDirectory>/hub`. */
-  readonly dataDirectory: string;
-  /** Cut texts earlier than the model's own limit. */
-  readonly maxTokens?: number | undefined;
-}
 
 /** What turns tokens into a vector: a network run by onnxruntime, or a table of token vectors alone. */
 export type ModelKind = 'transformer' | 'static';

@@ -1,0 +1,24 @@
+import type { BatchQueue, RunLedger, RunSpec } from '@embedline/core';
+import type { Corpus } from '../readers/corpus.ts';
+import type { ClaimOptions } from './claim-target.ts';
+import type { CompareOptions } from './compare.ts';
+import type { QueueLimits } from './enqueue.ts';
+import type { LocalWorkers } from './local-workers.ts';
+
+/** What one run needs, opened already. */
+export interface IngestOptions extends ClaimOptions {
+  readonly ledger: RunLedger;
+  readonly queue: BatchQueue;
+  readonly corpus: Corpus;
+  readonly chunk: CompareOptions['chunk'];
+  readonly queueLimits: QueueLimits;
+  /** Largest share of the pipeline's points that a sweep may delete, 0 to 1. */
+  readonly maxDeleteShare: number;
+  /** Delete vanished documents even though some records could not be read. */
+  readonly sweepIncomplete: boolean;
+  /** Generations kept for rollback besides the live one. */
+  readonly keepGenerations: number;
+  /** Starts the workers of this ingest, once it is known that there is something to do. */
+  readonly startWorkers: () => LocalWorkers | null;
+  readonly onStart: (run: RunSpec) => void;
+}
