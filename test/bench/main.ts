@@ -61,17 +61,17 @@ const results: BenchResults = {
       model,
       peers: await peerModels(),
       rounds,
-      texts: { long: 800, short: 10_000 },
+      texts: { long: 640, short: 8_000 },
       peerTexts: { long: 96, short: 768 },
       processes: availableParallelism(),
       tell,
     }),
   }))),
   ...(await when('workers', async () => ({
-    workers: await measureWorkerProcesses([1, 2, 4], corpora.short.slice(0, 12_000)),
+    workers: await measureWorkerProcesses([1, 2, 4], corpora.short.slice(0, 8_000)),
   }))),
   ...(await when('paced', async () => ({
-    paced: await measurePacedWorkers([1, 2, 4, 8, 16], { msPerText: 4, textsPerWorker: 4_096 }),
+    paced: await measurePacedWorkers([1, 2, 4, 8, 16], { msPerText: 4, textsPerWorker: 3_072 }),
   }))),
   ...(await when('queue', async () => ({
     queue: {
