@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Releasers, RunLedger, type VectorStore } from '@embedline/core';
+import { messageOf, Releasers, RunLedger, type VectorStore } from '@embedline/core';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
@@ -15,7 +15,7 @@ import type { Fault, Form } from './fault.ts';
 import { startFedIngest, type FedIngest } from './feed.ts';
 import { judge, type Verdict } from './oracle.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
-import { QDRANT_FAULTS, SQLITE_FAULTS } from './store-faults.ts';
+import { AMPLE, QDRANT_FAULTS, SQLITE_FAULTS } from './store-faults.ts';
 import { currentRun, untilAnotherRun, untilProgress, type ChaosSystem } from './system.ts';
 import { WORKER_FAULTS } from './worker-faults.ts';
 import { WorkerFleet } from './worker-fleet.ts';
@@ -145,10 +145,10 @@ async function openStore(
   return { store, qdrant, sqliteDirectory: null, ownDisk: false };
 }
 
-/** A file system of its own, so that it can be filled; only root may. */
+/** A file system of its own, so that there can be no room on it; only root may. */
 function mountOwnDisk(directory: string, releasers: Releasers): boolean {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1g', 'tmpfs', directory], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${AMPLE}`, 'tmpfs', directory], { stdio: 'ignore' });
   } catch {
     return false;
   }
@@ -201,7 +201,11 @@ async function injectAll(
   await untilProgress(system);
   for (const [position, fault] of order.entries()) {
     tell(`${position + 1}/${order.length}  ${fault.name}`);
-    const recoveredMs = await Promise.race([fault.inject(system), failIfEnded(ingest)]);
+    const recoveredMs = await Promise.race([fault.inject(system), failIfEnded(ingest)]).catch(
+      (cause: unknown) => {
+        throw new Error(`${fault.name}: ${messageOf(cause)}\n${system.fleet.tail}`, { cause });
+      },
+    );
     longestMs.set(fault, Math.max(longestMs.get(fault) ?? 0, recoveredMs));
   }
   return faults

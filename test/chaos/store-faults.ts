@@ -1,4 +1,5 @@
-import { appendFile, readdir, rm, statfs } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,6 +7,10 @@ import type { HttpFault } from '../support/http-proxy.ts';
 import type { Fault } from './fault.ts';
 import { untilProgress, untilStalled, type ChaosSystem } from './system.ts';
 
+/** Size of the file system that the embedded store has for itself: more than any form of the runner writes. */
+export const AMPLE = '16g';
+/** What is left of it when there is no room: used up at once. */
+const LAST_BYTES = 1024 * 1024;
 const AWAY_MS = 2_000;
 
 /** What happens to the files of the embedded store. */
@@ -28,11 +33,10 @@ export const SQLITE_FAULTS: readonly Fault[] = [
     impossible: ({ ownDisk }) => (ownDisk ? null : 'needs the right to mount a file system'),
     inject: async (system) => {
       const directory = system.sqliteDirectory ?? '';
-      const ballast = join(directory, 'ballast');
-      const { bavail, bsize } = await statfs(directory);
-      await fill(ballast, bavail * bsize);
+      const { blocks, bfree, bsize } = await statfs(directory);
+      resize(directory, String((blocks - bfree) * bsize + LAST_BYTES));
       await untilStalled(system);
-      await rm(ballast);
+      resize(directory, AMPLE);
       return untilProgress(system);
     },
   },
@@ -93,13 +97,9 @@ async function disturb(system: ChaosSystem, fault: HttpFault, forMs: number): Pr
   return untilProgress(system);
 }
 
-async function fill(file: string, bytes: number): Promise<void> {
-  const block = Buffer.alloc(1024 * 1024);
-  try {
-    for (let written = 0; written < bytes; written += block.length) await appendFile(file, block);
-  } catch {
-    // There is no more room: that is what was wanted.
-  }
+/** Of a file system that is mounted for the test alone. */
+function resize(directory: string, size: string): void {
+  execFileSync('mount', ['-o', `remount,size=${size}`, directory], { stdio: 'ignore' });
 }
 
 async function generationFile({ sqliteDirectory }: ChaosSystem): Promise<string> {
