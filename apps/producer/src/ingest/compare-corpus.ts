@@ -1,4 +1,4 @@
-import type { DeadLetter } from '@embedline/core';
+import type { DeadLetter, Origin } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
 import { reject, type ReadItem } from '../readers/read-item.ts';
 import {
@@ -65,7 +65,7 @@ async function* readWindows(
       window.characters += known.document.text.length;
     } else {
       window.deadLetters.push(known.deadLetter);
-      if (known.documentId !== null) seen.protect(known.documentId, placeOf(known.deadLetter.origin));
+      if (known.documentId !== null) seen.protect(known.documentId, known.deadLetter.origin);
     }
     if (!isFull(window, mostDocuments)) continue;
     yield window;
@@ -104,16 +104,15 @@ async function compareWindow(window: Window, options: CompareCorpusOptions): Pro
 /** Of two documents with one id the first stays; the other becomes a dead letter that names both places. */
 function withoutDuplicates(item: Extract<ReadItem, { type: 'document' }>, seen: SeenDocuments): ReadItem {
   const { document } = item;
-  const before = seen.add(document.id, placeOf(document.origin));
+  const before = seen.add(document.id, document.origin);
   if (before === null) return item;
   return reject(document.origin, {
-    reason: `the id ${JSON.stringify(document.id)} was seen before, at ${before}; the first one stays`,
+    reason: `the id ${JSON.stringify(document.id)} was seen before, at ${placeOf(before)}; the first one stays`,
     documentId: document.id,
     excerpt: document.text,
   });
 }
 
-function placeOf(origin: DeadLetter['origin']): string {
-  if (origin === null) return 'an unknown place';
-  return origin.line === undefined ? origin.file : `${origin.file}:${origin.line}`;
+function placeOf({ file, line }: Origin): string {
+  return line === undefined ? file : `${file}:${line}`;
 }

@@ -1,14 +1,15 @@
 import { hash } from 'node:crypto';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
+import type { Origin } from '@embedline/core';
 
 /** A vanished or surplus point is one that this says no to. */
 export interface SeenDocuments {
   /** Notes a document of one chunk, for now, and where it is. @returns where it was seen before, or null */
-  add(documentId: string, place: string): string | null;
+  add(documentId: string, origin: Origin): Origin | null;
   /** Notes how many chunks it has: what lies beyond is surplus. */
   setChunkCount(documentId: string, chunks: number): void;
   /** Notes a document that is there but could not be read: whatever is stored of it stays. */
-  protect(documentId: string, place: string): void;
+  protect(documentId: string, origin: Origin | null): void;
   judge(documentId: string, chunkIndex: number): Verdict;
   /** Documents that were read, a page at a time. @throws Error unless their ids were to be kept */
   read(): Iterable<readonly string[]>;
@@ -30,6 +31,10 @@ export interface DistinctIds {
 
 /** Chunk count of a document that could not be read. */
 const UNREAD = -1;
+/** Line of a document that is a file of its own. */
+const NO_LINE = 0;
+/** Where nobody knows the place. */
+const UNKNOWN: Origin = { file: 'an unknown place' };
 
 /**
  * The documents of one reading, in a temporary SQLite database that lives in memory while it is small and on disk
@@ -38,28 +43,39 @@ const UNREAD = -1;
  */
 export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: boolean } = {}): SeenDocuments {
   const database = temporaryDatabase(`
-    CREATE TABLE seen(document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, place TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE seen(
+      document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE files(file TEXT NOT NULL);
     CREATE TABLE read(document TEXT NOT NULL)`);
-  const insert = database.prepare('INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
-  const select = database.prepare('SELECT chunks, place FROM seen WHERE document = ?');
+  const insert = database.prepare('INSERT INTO seen VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING');
+  const select = database.prepare('SELECT chunks, file, line FROM seen WHERE document = ?');
   const update = database.prepare('UPDATE seen SET chunks = ? WHERE document = ?');
   const noteRead = database.prepare('INSERT INTO read VALUES (?)');
-  const find = (statement: StatementSync, documentId: string) => {
-    const row = statement.get(keyOf(documentId));
-    return row === undefined ? null : { chunks: Number(row['chunks']), place: String(row['place']) };
+  const files = fileNumbers(database);
+  const note = (documentId: string, chunks: number, { file, line = NO_LINE }: Origin) =>
+    insert.run(keyOf(documentId), chunks, files.numberOf(file), line).changes === 1;
+  const find = (documentId: string) => {
+    const row = select.get(keyOf(documentId));
+    return row === undefined
+      ? null
+      : { chunks: Number(row['chunks']), file: Number(row['file']), line: Number(row['line']) };
   };
   return {
-    add: (documentId, place) => {
-      if (insert.run(keyOf(documentId), 1, place).changes === 1) return null;
-      return find(select, documentId)?.place ?? place;
+    add: (documentId, origin) => {
+      if (note(documentId, 1, origin)) return null;
+      const found = find(documentId);
+      if (found === null) return origin;
+      const file = files.nameOf(found.file);
+      return found.line === NO_LINE ? { file } : { file, line: found.line };
     },
     setChunkCount: (documentId, chunks) => {
       if (chunks !== 1) update.run(chunks, keyOf(documentId));
       if (keepIds) noteRead.run(documentId);
     },
-    protect: (documentId, place) => void insert.run(keyOf(documentId), UNREAD, place),
+    protect: (documentId, origin) => void note(documentId, UNREAD, origin ?? UNKNOWN),
     judge: (documentId, chunkIndex) => {
-      const found = find(select, documentId);
+      const found = find(documentId);
       if (found === null) return 'vanished';
       if (found.chunks === UNREAD) return 'unread';
       return chunkIndex < found.chunks ? 'current' : 'surplus';
@@ -69,6 +85,20 @@ export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: bo
       return pages(database);
     },
     close: () => database.close(),
+  };
+}
+
+/** Names of files by number, since a row must be small; a corpus is read file after file. */
+function fileNumbers(database: DatabaseSync) {
+  const insert = database.prepare('INSERT INTO files VALUES (?)');
+  const select = database.prepare('SELECT file FROM files WHERE rowid = ?');
+  let last: { readonly file: string; readonly number: number } | null = null;
+  return {
+    numberOf: (file: string): number => {
+      if (last?.file !== file) last = { file, number: Number(insert.run(file).lastInsertRowid) };
+      return last.number;
+    },
+    nameOf: (number: number): string => String(select.get(number)?.['file']),
   };
 }
 
@@ -82,10 +112,11 @@ export function createDistinctIds(): DistinctIds {
   };
 }
 
+/** With a smaller cache, the millionth document costs twice what the first one does (test/bench/scale.ts). */
 function temporaryDatabase(schema: string): DatabaseSync {
   const database = new DatabaseSync('');
   database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;
+    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -24576;
     ${schema};
     BEGIN;`);
   return database;
