@@ -33,7 +33,7 @@ import { newRunCounts } from '../../apps/producer/src/ingest/run-counts.ts';
 import { createSeenDocuments } from '../../apps/producer/src/ingest/seen-documents.ts';
 import { corpusOf } from '../support/corpus.ts';
 import { writeBenchFile, type TextLength } from './bench-texts.ts';
-import { forkQdrantDouble } from './qdrant-double-process.ts';
+import { forkQdrantDouble } from '../support/qdrant-double/forked.ts';
 import { profileStages } from './stage-profile.ts';
 
 export interface ProducerRate {

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { descendants, processCost, watchProcess, type ProcessCost } from './process-cost.ts';
 import { writeTexts } from './bench-texts.ts';
-import { forkQdrantDouble, type ForkedDouble } from './qdrant-double-process.ts';
+import { forkQdrantDouble, type ForkedDouble } from '../support/qdrant-double/forked.ts';
 
 const program = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PRODUCER = program('../../apps/producer/src/main.ts');

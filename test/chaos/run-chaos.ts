@@ -7,7 +7,7 @@ import { messageOf, Releasers, RunLedger, type VectorStore } from '@embedline/co
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
-import { startQdrantDouble } from '../support/qdrant-double/server.ts';
+import { forkQdrantDouble } from '../support/qdrant-double/forked.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { chaosCorpus, seededRandom, type ChaosCorpus } from './corpus.ts';
@@ -132,7 +132,8 @@ async function openStore(
     return { store, qdrant: null, sqliteDirectory, ownDisk };
   }
   const [url, apiKey] = [process.env['QDRANT_TEST_URL'], process.env['QDRANT_TEST_API_KEY']];
-  const target = url ?? releasers.own(await startQdrantDouble()).url;
+  // A million points in this process would hold up what passes through the wires.
+  const target = url ?? releasers.own(await forkQdrantDouble()).url;
   const qdrant = releasers.own(await startHttpProxy(target));
   const store = releasers.own(
     await openQdrantStore({ url: target, ...(apiKey === undefined ? {} : { apiKey }) }),

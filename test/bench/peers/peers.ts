@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { QdrantClient } from '@qdrant/js-client-rest';
-import { forkQdrantDouble } from '../qdrant-double-process.ts';
+import { forkQdrantDouble } from '../../support/qdrant-double/forked.ts';
 import type { PeerAnswer, PeerWork } from './peer.ts';
 import type { PeerModels } from './prepare-peers.ts';
 

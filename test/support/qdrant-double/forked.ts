@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { startQdrantDouble } from '../support/qdrant-double/server.ts';
+import { startQdrantDouble } from './server.ts';
 
 export interface ForkedDouble {
   readonly url: string;
@@ -9,7 +9,7 @@ export interface ForkedDouble {
   close(): Promise<void>;
 }
 
-/** The double in a process of its own, so that its work is not counted as that of whoever uses it. */
+/** The double in a process of its own, so that its work is not that of whoever uses it. */
 export async function forkQdrantDouble(): Promise<ForkedDouble> {
   const child = fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const [url] = (await once(child, 'message')) as [string];
