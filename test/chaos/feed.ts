@@ -17,12 +17,15 @@ export interface FedIngest {
   finish(): void;
 }
 
+/** Enough for all workers, and soon worked off when no more is fed. */
+const MAX_QUEUED_BATCHES = 96;
+
 /** @param atLeast documents that are fed in any case */
 export function startFedIngest(
   corpus: ChaosCorpus,
   atLeast: number,
   env: NodeJS.ProcessEnv,
-  options: readonly string[] = [],
+  maxQueuedBatches = MAX_QUEUED_BATCHES,
 ): FedIngest {
   const args = [
     PRODUCER,
@@ -35,10 +38,8 @@ export function startFedIngest(
     '--workers',
     '0',
     '--json',
-    // Enough for all workers, and soon worked off when no more is fed.
     '--max-queued-batches',
-    '96',
-    ...options,
+    String(maxQueuedBatches),
   ];
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { fromMetadata } from '../../packages/core/src/vector-store/qdrant/generation-metadata.ts';
 import { jsonl, testBench } from '../support/cli.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
 import { until } from '../support/temporary.ts';
@@ -19,9 +20,7 @@ test('a deferred build that was killed is continued without the flag, and indexe
   const isDeferred = () => double.state.collections.values().some(({ hnswM }) => hnswM === 0);
   // Before that, the creation is not complete: it is not continued, but left to be cleared away later.
   const isComplete = () =>
-    double.state.collections
-      .values()
-      .some(({ metadata }) => JSON.stringify(metadata).includes('"complete":true'));
+    double.state.collections.values().some(({ metadata }) => fromMetadata(metadata)?.complete === true);
   await until('the build has begun', () => isDeferred() && isComplete());
   killed.process.kill('SIGKILL');
   await killed.result;

@@ -86,14 +86,20 @@ describe('Qdrant', { timeout: 180_000 }, () => {
   });
 });
 
+/** A worker whose Redis has gone, and who knows it. */
+async function workerWithoutRedis(graceSeconds: number) {
+  const server = await privateRedis();
+  const bench = await testBench({ REDIS_URL: server.url });
+  const worker = bench.startWorker(['--concurrency', '1', '--grace', String(graceSeconds)]);
+  await until('it is ready', () => worker.output().includes('Worker is ready'));
+  await server.kill();
+  await until('it notices', () => waitingLines(worker).length > 0);
+  return { server, worker };
+}
+
 describe('Redis', { timeout: 180_000 }, () => {
   test('away: a worker that is told to stop does so within its grace time', async () => {
-    const server = await privateRedis();
-    const bench = await testBench({ REDIS_URL: server.url });
-    const worker = bench.startWorker(['--concurrency', '1', '--grace', '1']);
-    await until('it is ready', () => worker.output().includes('Worker is ready'));
-    await server.kill();
-    await until('it notices', () => waitingLines(worker).length > 0);
+    const { server, worker } = await workerWithoutRedis(1);
     worker.process.kill('SIGTERM');
     const { code, stderr } = await worker.result;
     expect(code).toBe(0);
@@ -102,12 +108,7 @@ describe('Redis', { timeout: 180_000 }, () => {
   });
 
   test('away: a second signal ends a worker at once, whatever time it was given', async () => {
-    const server = await privateRedis();
-    const bench = await testBench({ REDIS_URL: server.url });
-    const worker = bench.startWorker(['--concurrency', '1', '--grace', '600']);
-    await until('it is ready', () => worker.output().includes('Worker is ready'));
-    await server.kill();
-    await until('it notices', () => waitingLines(worker).length > 0);
+    const { server, worker } = await workerWithoutRedis(600);
     worker.process.kill('SIGTERM');
     await until('it has heard', () => worker.output().includes('SIGTERM'));
     worker.process.kill('SIGTERM');

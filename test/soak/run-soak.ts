@@ -37,7 +37,7 @@ export interface SoakReport {
 const WORKER = fileURLToPath(new URL('../../apps/worker/src/main.ts', import.meta.url));
 const PREFIX = '{soak}';
 /** What still waits when the time is up is embedded before the end. */
-const SHORT_QUEUE = ['--max-queued-batches', '8'];
+const MAX_QUEUED_BATCHES = 8;
 
 /** Steady work for so many minutes, with real workers and the shipped model, watched from outside. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
@@ -109,7 +109,7 @@ async function ingestFor(
   meanwhile: (ingest: ChildProcess) => Promise<void> | void,
 ): Promise<void> {
   // Other texts each time: an ingest of known ones would embed nothing.
-  const ingest = startFedIngest(chaosCorpus(minutes + 1), atLeast, env, SHORT_QUEUE);
+  const ingest = startFedIngest(chaosCorpus(minutes + 1), atLeast, env, MAX_QUEUED_BATCHES);
   if (minutes === 0) ingest.finish();
   await meanwhile(ingest.process);
   ingest.finish();
