@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { connectedWorkers } from '@embedline/core';
+import { connectedWorkers, VERSION } from '@embedline/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { testBench } from '../support/cli.ts';
 import { testRedis } from '../support/redis.ts';
@@ -26,6 +26,15 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     await until('its process has ended', () => !isAlive(worker?.pid ?? 0));
   },
 );
+
+test.each([PRODUCER, WORKER])('%s says its version', async (program) => {
+  const { env } = await testBench();
+  const command = spawn(process.execPath, [program, '--version'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  expect(await text(command.stdout)).toBe(`${VERSION}\n`);
+});
 
 test('what Node has compiled is kept for the next start', async () => {
   const tell = 'import { getCompileCacheDir as dir } from "node:module"; console.error(`cache ${dir()}`);';

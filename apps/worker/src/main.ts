@@ -5,11 +5,13 @@ import {
   listenForStop,
   loadConfig,
   messageOf,
+  VERSION,
 } from '@embedline/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { runWorker } from './worker-program.ts';
 
 const program = new Command('embedline-worker')
+  .version(VERSION)
   .description('Embeds batches from the queue and upserts them. Start as many as you like, on any machine.')
   .option(
     '--concurrency <n>',

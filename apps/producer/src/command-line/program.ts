@@ -1,3 +1,4 @@
+import { VERSION } from '@embedline/core';
 import { Command, CommanderError } from 'commander';
 import { addCollectionCommands } from './collection-commands.ts';
 import { addCorpusCommands } from './corpus-commands.ts';
@@ -10,6 +11,7 @@ import { addServingCommands } from './serving-commands.ts';
 /** The command line: every command with its arguments, flags, help and example. */
 export function buildProgram(run: Run): Command {
   const program = new Command('embedline')
+    .version(VERSION)
     .description('rsync for embeddings: makes a vector collection match a corpus, on any number of workers')
     .exitOverride()
     .showHelpAfterError('(embedline --help lists the commands; embedline COMMAND --help explains one)')
