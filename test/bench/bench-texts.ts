@@ -61,11 +61,19 @@ async function addressWords(): Promise<string[]> {
     .map((word) => word.replace('¶', ''));
 }
 
-/** JSON lines of texts with ids in their order; returns when the last is written. */
-export async function writeTexts(output: Writable, texts: Iterable<string>): Promise<void> {
+/**
+ * JSON lines of texts with ids in their order; returns when the last is written.
+ * @param others further fields of each record
+ */
+export async function writeTexts(
+  output: Writable,
+  texts: Iterable<string>,
+  others: Readonly<Record<string, string>> = {},
+): Promise<void> {
   let index = 0;
   for (const text of texts) {
-    if (!output.write(`${JSON.stringify({ id: `t-${index}`, text })}\n`)) await once(output, 'drain');
+    if (!output.write(`${JSON.stringify({ id: `t-${index}`, text, ...others })}\n`))
+      await once(output, 'drain');
     index += 1;
   }
   output.end();

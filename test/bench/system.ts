@@ -58,6 +58,8 @@ export interface ProgressSample {
 export interface IngestSettings {
   /** Stream the texts to its standard input. Defaults to a file. */
   readonly stdin?: boolean;
+  /** Fields of each record that are not asked for. */
+  readonly ignored?: Readonly<Record<string, string>>;
   /** Defaults to one of its own. */
   readonly collection?: string;
   /** Told four times a second. */
@@ -141,11 +143,11 @@ export class BenchSystem {
 
   async ingest(
     texts: Iterable<string>,
-    { collection, onProgress, stdin = false }: IngestSettings = {},
+    { collection, onProgress, stdin = false, ignored }: IngestSettings = {},
   ): Promise<IngestMeasurement> {
     this.#ingests += 1;
     const file = join(this.#directory, 'texts.jsonl');
-    if (!stdin) await writeTexts(createWriteStream(file), texts);
+    if (!stdin) await writeTexts(createWriteStream(file), texts, ignored);
     const args = [
       ...producerOptions,
       PRODUCER,
@@ -160,7 +162,7 @@ export class BenchSystem {
     ];
     const before = await this.#costs();
     const ingest = spawn(process.execPath, args, { env: this.#env, stdio: 'pipe' });
-    const writing = stdin ? writeTexts(ingest.stdin, texts) : Promise.resolve();
+    const writing = stdin ? writeTexts(ingest.stdin, texts, ignored) : Promise.resolve();
     const producer = watchProcess(ingest.pid ?? 0);
     let output = '';
     for (const stream of [ingest.stdout, ingest.stderr])
