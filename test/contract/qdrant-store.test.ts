@@ -1,6 +1,7 @@
+import type { GenerationPoints, SearchFilter } from '@embedline/core';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
-import { MANIFEST, pointOf } from '../support/points.ts';
+import { MANIFEST, pointOf, vectorOf } from '../support/points.ts';
 import { startQdrantDouble, type Fault, type QdrantDoubleOptions } from '../support/qdrant-double/server.ts';
 import { findRealQdrant } from '../support/real-qdrant.ts';
 import { describeVectorStore } from './vector-store.contract.ts';
@@ -172,4 +173,59 @@ test('a generation whose creation was cut off is not visible', async () => {
   double.inject({ on: /^PUT .*\/index$/, times: 1000, answer: json(400, 'cut off') });
   await expect(store.createGeneration('half', MANIFEST)).rejects.toMatchObject({ code: 'STORE_REJECTED' });
   expect(await store.generations('half')).toEqual([]);
+});
+
+describe('qdrant: filters on metadata', () => {
+  const metadata = {
+    year: 1999,
+    price: 2,
+    name: 'n',
+    tags: [null, 'x'],
+    yes: true,
+    nothing: null,
+    'a "b"': 'q',
+  };
+
+  async function open(onWarning?: (message: string) => void) {
+    const double = await startDouble({ strictness: 'all' });
+    const store = await openQdrantStore({
+      url: double.url,
+      ...(onWarning === undefined ? {} : { onWarning }),
+    });
+    onTestFinished(() => store.close());
+    const generation = await store.createGeneration('docs', MANIFEST);
+    return { double, store, generation, points: await store.open(generation) };
+  }
+
+  const indexings = /^PUT .*\/index$/;
+  const found = async (points: GenerationPoints, filter: SearchFilter) =>
+    (await points.search({ vector: vectorOf('text'), filter })).map(({ documentId }) => documentId);
+
+  test('each field is indexed once, before its first point, for a server that allows no other', async () => {
+    const { double, store, generation, points } = await open();
+    await points.upsert([pointOf('a', 'text', { metadata })], { runSequence: 1 });
+    const others = { ...metadata, price: 2.5, year: 2000 };
+    await points.upsert([pointOf('b', 'text', { metadata: others })], { runSequence: 1 });
+    for (const filter of [{ year: 1999 }, { price: 2 }, { 'a "b"': 'q', year: 1999 }])
+      expect(await found(points, filter)).toEqual(['a']);
+    expect(await found(points, { price: 2.5 })).toEqual(['b']);
+    for (const filter of [{ name: 'n' }, { tags: 'x' }, { yes: true }, { nothing: null }])
+      expect(await found(points, filter)).toHaveLength(2);
+    const before = double.journal.filter((request) => indexings.test(request)).length;
+    const again = await store.open(generation);
+    await again.updatePayloads([pointOf('a', 'text', { metadata: { year: 2001, isbn: '1' } }).chunk], {
+      runSequence: 2,
+    });
+    expect(await found(again, { isbn: '1', year: 2001 })).toEqual(['a']);
+    expect(double.journal.filter((request) => indexings.test(request))).toHaveLength(before + 1);
+  });
+
+  test('a server that makes no index takes the points all the same, and it is said once', async () => {
+    const warnings: string[] = [];
+    const { double, points } = await open((message) => warnings.push(message));
+    double.inject({ on: indexings, times: 1000, answer: json(403, 'Forbidden') });
+    for (const id of ['a', 'b']) await points.upsert([pointOf(id, 'text', { metadata })], { runSequence: 1 });
+    expect(await points.count()).toBe(2);
+    expect(warnings).toEqual([expect.stringMatching(/filter by year, price, .* will be slow.*Forbidden/)]);
+  });
 });

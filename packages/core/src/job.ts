@@ -110,10 +110,20 @@ export function jobId(runId: string, batchIndex: number): string {
   return `b-${runId}-${String(batchIndex).padStart(8, '0')}`;
 }
 
+/** Of a job as it was made or read; it does not change, and is asked for at each step. */
+const countedBytes = new WeakMap<EmbedJob, number>();
+
 /** UTF-8 bytes of a batch's texts and metadata: what backpressure counts, the same on both sides of the queue. */
 export function jobBytes(job: EmbedJob): number {
+  const counted = countedBytes.get(job);
+  if (counted !== undefined) return counted;
   const texts = job.chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.text), 0);
-  return job.documents.reduce((sum, document) => sum + Buffer.byteLength(JSON.stringify(document)), texts);
+  const bytes = job.documents.reduce(
+    (sum, document) => sum + Buffer.byteLength(JSON.stringify(document)),
+    texts,
+  );
+  countedBytes.set(job, bytes);
+  return bytes;
 }
 
 /** The parts of a job's id, or null when it is not one of embedline's. */

@@ -1,4 +1,4 @@
-import { compileFilter, type Payload } from './filter.ts';
+import { compileFilter, INDEX_TYPES, type IndexType, type Payload, type Strictness } from './filter.ts';
 import { badBody, checkId, wrongInput } from './rejection.ts';
 
 interface StoredPoint {
@@ -41,12 +41,13 @@ export class DoubleCollection {
   hnswM = 16;
   /** Looks at the collection until the graph that is being built is there; the first of them comes too early. */
   #looksUntilIndexed = 0;
-  readonly indexed = new Set<string>();
+  /** Type by key. */
+  readonly indexed = new Map<string, IndexType>();
   readonly #points = new Map<string, StoredPoint>();
-  readonly #strict: boolean;
+  readonly #strictness: Strictness;
 
-  constructor(body: CollectionBody, strict: boolean) {
-    this.#strict = strict;
+  constructor(body: CollectionBody, strictness: Strictness) {
+    this.#strictness = strictness;
     this.vectors = Object.fromEntries(
       Object.entries(byName(body.vectors ?? {})).map(([name, { size = 0, distance = '' }]) => {
         if (size < 1 || !['Cosine', 'Dot', 'Euclid', 'Manhattan'].includes(distance))
@@ -58,6 +59,16 @@ export class DoubleCollection {
 
   get size(): number {
     return this.#points.size;
+  }
+
+  /** @param schema a type, or an object with one and its parameters */
+  createIndex(key: unknown, schema: unknown): void {
+    const given =
+      typeof schema === 'object' && schema !== null ? (schema as { type?: unknown }).type : schema;
+    const type = INDEX_TYPES.find((known) => known === given);
+    if (typeof key !== 'string' || type === undefined)
+      throw badBody('data did not match any variant of untagged enum PayloadFieldSchema');
+    this.indexed.set(key, type);
   }
 
   /** PATCH merges metadata by its top keys; another `m` makes the server build all graphs anew, some time later. */
@@ -158,7 +169,7 @@ export class DoubleCollection {
   }
 
   #filter(filter: unknown) {
-    return compileFilter(filter, { indexed: this.indexed, strict: this.#strict });
+    return compileFilter(filter, { indexed: this.indexed, strictness: this.#strictness });
   }
 
   #checkVectors(vector: unknown): Record<string, number[]> {

@@ -1,4 +1,5 @@
 import { DoubleCollection, type CollectionBody } from './collection.ts';
+import type { Strictness } from './filter.ts';
 import { badBody, notFound, wrongInput } from './rejection.ts';
 
 type Body = Record<string, unknown>;
@@ -8,10 +9,10 @@ type WriteStatus = 'completed' | 'acknowledged';
 export class DoubleState {
   readonly collections = new Map<string, DoubleCollection>();
   readonly aliases = new Map<string, string>();
-  readonly strict: boolean;
+  readonly strictness: Strictness;
 
-  constructor(strict: boolean) {
-    this.strict = strict;
+  constructor(strictness: Strictness) {
+    this.strictness = strictness;
   }
 
   /**
@@ -46,7 +47,7 @@ export class DoubleState {
         collection.update(body);
         return true;
       case 'PUT index':
-        collection.indexed.add(String(body['field_name']));
+        collection.createIndex(body['field_name'], body['field_schema']);
         return updated(status);
       case 'PUT points':
         collection.upsert((body['points'] ?? []) as [], body['update_filter']);
@@ -97,7 +98,7 @@ export class DoubleState {
   #create(name: string, body: CollectionBody): boolean {
     if (this.collections.has(name) || this.aliases.has(name))
       throw wrongInput(`Collection \`${name}\` already exists!`, 409);
-    this.collections.set(name, new DoubleCollection(body, this.strict));
+    this.collections.set(name, new DoubleCollection(body, this.strictness));
     return true;
   }
 
@@ -144,7 +145,9 @@ function describe(collection: DoubleCollection): object {
       hnsw_config: { m: collection.hnswM, ef_construct: 100, full_scan_threshold: 10_000 },
       ...(Object.keys(collection.metadata).length === 0 ? {} : { metadata: collection.metadata }),
     },
-    payload_schema: {},
+    payload_schema: Object.fromEntries(
+      [...collection.indexed].map(([key, data_type]) => [key, { data_type, points: collection.size }]),
+    ),
   };
 }
 

@@ -2,10 +2,18 @@ import { badBody, checkId, Rejection } from './rejection.ts';
 
 export type Payload = Record<string, unknown>;
 
+export const INDEX_TYPES = ['keyword', 'integer', 'float', 'bool'] as const;
+export type IndexType = (typeof INDEX_TYPES)[number];
+
+/**
+ * Which conditions on fields without an index are refused, as strict mode does: those that the adapter makes by itself,
+ * or those on metadata as well, which are a person's, and only slow without one.
+ */
+export type Strictness = 'own' | 'all';
+
 export interface FilterContext {
-  readonly indexed: ReadonlySet<string>;
-  /** Refuse conditions on fields without an index, as strict mode does. */
-  readonly strict: boolean;
+  readonly indexed: ReadonlyMap<string, IndexType>;
+  readonly strictness: Strictness;
 }
 
 interface Condition {
@@ -42,13 +50,7 @@ function compile(condition: Condition, context: FilterContext): (id: string, pay
   }
   if (isNull !== undefined) return (_, payload) => valuesAt(payload, isNull.key).includes(null);
   if (key === undefined) throw badBody('data did not match any variant of untagged enum Condition');
-  // A person's filter on metadata may be slow without an index; what the adapter does by itself must have one.
-  if (context.strict && !context.indexed.has(key) && !key.startsWith('metadata.')) {
-    throw new Rejection(
-      400,
-      `Bad request: Index required but not found for "${key}" of one of the following types: [keyword]. Help: Create an index for this key or use a different filter.`,
-    );
-  }
+  assertIndexed(key, condition, context);
   if (match !== undefined) {
     if (typeof match.value === 'number' && !Number.isInteger(match.value)) {
       throw badBody('data did not match any variant of untagged enum Match');
@@ -60,6 +62,28 @@ function compile(condition: Condition, context: FilterContext): (id: string, pay
     return (_, payload) =>
       valuesAt(payload, key).some((value) => typeof value === 'number' && within(value, range));
   throw badBody('data did not match any variant of untagged enum Condition');
+}
+
+function assertIndexed(
+  key: string,
+  { match, range }: Condition,
+  { indexed, strictness }: FilterContext,
+): void {
+  if (strictness === 'own' && key.startsWith('metadata.')) return;
+  const value = match?.value ?? match?.any?.[0];
+  const serving: readonly IndexType[] =
+    range !== undefined
+      ? ['integer', 'float']
+      : typeof value === 'number'
+        ? ['integer']
+        : [typeof value === 'boolean' ? 'bool' : 'keyword'];
+  const found = indexed.get(key);
+  if (found !== undefined && serving.includes(found)) return;
+  throw new Rejection(
+    400,
+    `Bad request: Index required but not found for "${key}" of one of the following types: [${serving.join(', ')}]. ` +
+      `Help: Create an index for this key or use a different filter.`,
+  );
 }
 
 function within(

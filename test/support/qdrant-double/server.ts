@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DoubleState } from './endpoints.ts';
+import type { Strictness } from './filter.ts';
 import { badBody, Rejection } from './rejection.ts';
 
 /** What happens to the next matching requests instead of the usual. */
@@ -25,7 +26,8 @@ export interface Fault {
 
 export interface QdrantDoubleOptions {
   readonly apiKey?: string;
-  readonly strict?: boolean;
+  /** Defaults to `own`. */
+  readonly strictness?: Strictness;
   readonly version?: string;
 }
 
@@ -42,7 +44,7 @@ export interface QdrantDouble {
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 export async function startQdrantDouble(options: QdrantDoubleOptions = {}): Promise<QdrantDouble> {
-  const state = new DoubleState(options.strict ?? true);
+  const state = new DoubleState(options.strictness ?? 'own');
   const journal: string[] = [];
   const faults: { fault: Fault; left: number }[] = [];
   const server = createServer((request, response) => {

@@ -45,7 +45,7 @@ export class QdrantConnection {
     this.#options = options;
     this.#retryAfter = watchRetryAfter(new URL(this.location).origin);
     if (options.apiKey !== undefined && !https && !isLoopback(host)) {
-      options.onWarning?.(`The API key goes to ${this.location} unencrypted. Use https.`);
+      this.warn(`The API key goes to ${this.location} unencrypted. Use https.`);
     }
     this.#client = silently(
       () =>
@@ -135,6 +135,11 @@ export class QdrantConnection {
     const { apiKey, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
     const url = `${this.location}${path}?wait=true&ordering=medium`;
     await this.write(operation, () => sendJson({ method, url, body, apiKey, timeoutMs, signal }), signal);
+  }
+
+  /** Tells whoever opened it. */
+  warn(message: string): void {
+    this.#options.onWarning?.(message);
   }
 
   /** @throws EmbedlineError STORE_UNREACHABLE, STORE_UNAUTHORIZED, STORE_UNSUITABLE */

@@ -25,12 +25,15 @@ export function toFilter(filter: SearchFilter): Filter {
   return { must: Object.entries(filter).map(([field, value]) => toCondition(field, value)) };
 }
 
+/** Where a metadata field is in a payload, as paths of Qdrant are written. */
+export function metadataKey(field: string): string {
+  return `metadata.${/^[\w-]+$/.test(field) ? field : JSON.stringify(field)}`;
+}
+
 function toCondition(field: string, value: MetadataScalar): Schemas['Condition'] {
-  const key = POINT_FIELDS.has(field)
-    ? field
-    : `metadata.${/^[\w-]+$/.test(field) ? field : JSON.stringify(field)}`;
+  const key = POINT_FIELDS.has(field) ? field : metadataKey(field);
   if (value === null) return { is_null: { key } };
-  if (typeof value === 'number' && !Number.isInteger(value))
-    return { key, range: { gte: value, lte: value } };
+  // A range, of whole numbers as well: that is what an index of numbers serves (metadata-indexes.ts).
+  if (typeof value === 'number') return { key, range: { gte: value, lte: value } };
   return { key, match: { value } };
 }

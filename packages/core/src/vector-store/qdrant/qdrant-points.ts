@@ -17,6 +17,7 @@ import type {
   WriteOptions,
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
+import { MetadataIndexes } from './metadata-indexes.ts';
 import { byDocument, byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
 import { payloadBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
 
@@ -29,9 +30,11 @@ type Filter = Schemas['Filter'];
 export class QdrantPoints implements GenerationPoints {
   readonly generation: Generation;
   readonly #connection: QdrantConnection;
+  readonly #metadataIndexes: MetadataIndexes;
 
   constructor(connection: QdrantConnection, generation: Generation) {
     this.#connection = connection;
+    this.#metadataIndexes = new MetadataIndexes(connection, generation.name);
     this.generation = generation;
   }
 
@@ -100,6 +103,10 @@ export class QdrantPoints implements GenerationPoints {
 
   async upsert(points: readonly Point[], { runSequence, signal }: WriteOptions): Promise<void> {
     assertPoints(points, this.generation);
+    await this.#metadataIndexes.ensure(
+      points.map(({ chunk }) => chunk),
+      signal,
+    );
     await inParallel(upsertBodies(points, runSequence), (body) =>
       this.#connection.writeJson(
         `an upsert into ${this.#name}`,
@@ -110,6 +117,7 @@ export class QdrantPoints implements GenerationPoints {
   }
 
   async updatePayloads(chunks: readonly ChunkRecord[], { runSequence, signal }: WriteOptions): Promise<void> {
+    await this.#metadataIndexes.ensure(chunks, signal);
     for (const body of payloadBodies(chunks, runSequence)) {
       await this.#connection.writeJson(
         `a payload update in ${this.#name}`,
