@@ -2,7 +2,13 @@ import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createChunker, parseChunkingOptions, type Chunk, type TextFormat } from '@embedline/core';
+import {
+  createChunker,
+  parseChunkingOptions,
+  type Chunk,
+  type TextFormat,
+  type TokenCounter,
+} from '@embedline/core';
 import { wordCounter } from '../support/word-counter.ts';
 import { loadTokenizer } from '../../packages/core/src/embedder/tokenizer.ts';
 
@@ -84,6 +90,19 @@ describe('every text', () => {
             expect(chunk.start).toBeGreaterThanOrEqual(chunks[index]?.end ?? Infinity),
           );
       }),
+    );
+  });
+
+  test('that fits into one chunk is the one that its structure makes of it', () => {
+    // Without additive tokens every text is looked at for its structure.
+    const looked: TokenCounter = { ...tokenizer, additive: false };
+    fc.assert(
+      fc.property(text, format, fc.integer({ min: 16, max: 256 }), (anyText, anyFormat, maxTokens) => {
+        const options = parseChunkingOptions({ maxTokens }, 256);
+        const document = { text: anyText, title: 'title', format: anyFormat };
+        expect(createChunker(options, tokenizer)(document)).toEqual(createChunker(options, looked)(document));
+      }),
+      { numRuns: 500 },
     );
   });
 

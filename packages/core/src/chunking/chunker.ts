@@ -36,6 +36,8 @@ export function createChunker(
 ): (document: ChunkableText) => Chunk[] {
   const budget = options.maxTokens - counter.specialTokens - options.overlapTokens;
   return ({ text, title, format = 'plain' }) => {
+    const whole = format === 'plain' ? wholeText(text, title, budget, counter) : null;
+    if (whole !== null) return [whole];
     const atoms = findAtoms(text, format).flatMap((atom) => fit(text, atom, budget, counter));
     const cuts = chooseCuts(text, atoms, budget);
     return cuts.map((first, index) => {
@@ -45,6 +47,22 @@ export function createChunker(
       return toChunk(text, title, atoms, { first, from, last }, index, counter);
     });
   };
+}
+
+/** A token of prose has four to six characters: what is longer by far is not counted only to find that it does not fit. */
+const MAX_CHARACTERS_PER_TOKEN = 8;
+
+/**
+ * A text that fits into one chunk, without a look at its structure, which would only put together again what it took
+ * apart; null when it does not fit, or when the tokens of its parts may not add up to its own.
+ */
+function wholeText(text: string, title: string | null, budget: number, counter: TokenCounter): Chunk | null {
+  if (!counter.additive || text.length > budget * MAX_CHARACTERS_PER_TOKEN) return null;
+  const { start, end } = trim(text, 0, text.length);
+  const content = text.slice(start, end);
+  const tokens = counter.count(content);
+  if (start === end || tokens > budget) return null;
+  return { index: 0, text: content, start, end, title, tokens: tokens + counter.specialTokens };
 }
 
 /** The atom as it is when it fits, else its pieces that do. */
