@@ -10,12 +10,13 @@
  * Prints tables, and writes the same as JSON to test/bench/results/.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { DEFAULT_MODEL_ID, messageOf, resolveModel } from '@embedline/core';
 import { z } from 'zod';
 import { benchCorpora } from './corpora.ts';
+import { describeCpu } from './cpu.ts';
 import { measureEndToEnd } from './end-to-end.ts';
 import { preparePeers, type PeerModels } from './peers/prepare-peers.ts';
 import { measureProducer } from './producer.ts';
@@ -50,7 +51,7 @@ const results: BenchResults = {
   date: new Date().toISOString(),
   command: ['npm run bench', ...process.argv.slice(2)].join(' '),
   machine: {
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cpu: await describeCpu(),
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
     node: process.version,

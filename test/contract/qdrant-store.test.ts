@@ -190,6 +190,7 @@ describe('qdrant: filters on metadata', () => {
     const double = await startDouble({ strictness: 'all' });
     const store = await openQdrantStore({
       url: double.url,
+      sleep: () => Promise.resolve(),
       ...(onWarning === undefined ? {} : { onWarning }),
     });
     onTestFinished(() => store.close());
@@ -218,6 +219,15 @@ describe('qdrant: filters on metadata', () => {
     });
     expect(await found(again, { isbn: '1', year: 2001 })).toEqual(['a']);
     expect(double.journal.filter((request) => indexings.test(request))).toHaveLength(before + 1);
+  });
+
+  test('one that could not be made for now is made with the next points', async () => {
+    const { double, points } = await open();
+    double.inject({ on: indexings, times: 6, answer: json(503, 'unavailable') });
+    const write = () => points.upsert([pointOf('a', 'text', { metadata })], { runSequence: 1 });
+    await expect(write()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    await write();
+    expect(await found(points, { year: 1999 })).toEqual(['a']);
   });
 
   test('a server that makes no index takes the points all the same, and it is said once', async () => {

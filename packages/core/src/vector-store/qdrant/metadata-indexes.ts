@@ -41,6 +41,7 @@ export class MetadataIndexes {
         `Searches that filter by ${[...fields.keys()].join(', ')} will be slow: ${error.message}`,
       );
     }
+    for (const field of fields.keys()) this.#known.add(field);
   }
 
   #newFields(chunks: readonly ChunkRecord[]): Map<string, FieldType> {
@@ -49,9 +50,7 @@ export class MetadataIndexes {
       for (const field in metadata) {
         if (this.#known.has(field)) continue;
         const type = typeOf(metadata[field] ?? null);
-        if (type === null) continue;
-        this.#known.add(field);
-        fields.set(field, type);
+        if (type !== null && !fields.has(field)) fields.set(field, type);
       }
     }
     return fields;
