@@ -34,6 +34,7 @@ import { createSeenDocuments } from '../../apps/producer/src/ingest/seen-documen
 import { corpusOf } from '../support/corpus.ts';
 import { writeBenchFile, type TextLength } from './bench-texts.ts';
 import { forkQdrantDouble } from '../support/qdrant-double/forked.ts';
+import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { profileStages } from './stage-profile.ts';
 
 export interface ProducerRate {
@@ -71,6 +72,7 @@ export async function measureProducer(options: {
   readonly threads?: number;
 }): Promise<ProducerRate[]> {
   await using releasers = new Releasers();
+  releaseOnSignal(releasers);
   const directory = await mkdtemp(join(tmpdir(), 'embedline-bench-'));
   releasers.add(() => rm(directory, { recursive: true }));
   const file = join(directory, 'docs.jsonl');

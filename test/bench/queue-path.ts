@@ -11,6 +11,7 @@ import { UnfinishedBatches } from '../../apps/producer/src/ingest/unfinished-bat
 import { waitForBatches } from '../../apps/producer/src/ingest/wait-for-batches.ts';
 import { chunkOf } from '../support/points.ts';
 import { startRedisServer } from '../support/redis-server.ts';
+import { releaseOnSignal } from '../support/release-on-signal.ts';
 
 const PROGRAM = fileURLToPath(new URL('./queue-worker.ts', import.meta.url));
 const PREFIX = '{bench}';
@@ -27,6 +28,7 @@ export interface QueuePathOptions {
  */
 export async function measureQueuePath({ workers, chunks, model }: QueuePathOptions): Promise<number> {
   await using releasers = new Releasers();
+  releaseOnSignal(releasers);
   const directory = await mkdtemp(join(tmpdir(), 'embedline-bench-'));
   releasers.add(() => rm(directory, { recursive: true, force: true }));
   const server = releasers.own(await startRedisServer(directory));

@@ -11,6 +11,7 @@ import producerOptions from '@embedline/producer/node-options.json' with { type:
 import workerOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { z } from 'zod';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
+import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { descendants, processCost, watchProcess, type ProcessCost } from './process-cost.ts';
 import { writeTexts } from './bench-texts.ts';
 import { forkQdrantDouble, type ForkedDouble } from '../support/qdrant-double/forked.ts';
@@ -87,6 +88,7 @@ export class BenchSystem {
 
   static async start(store: BenchStore): Promise<BenchSystem> {
     const releasers = new Releasers();
+    releaseOnSignal(releasers);
     const directory = await mkdtemp(join(tmpdir(), 'embedline-bench-'));
     releasers.add(() => rm(directory, { recursive: true, force: true }));
     const redis = releasers.own(await startRedisServer(directory));

@@ -9,6 +9,7 @@ import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sql
 import { startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
 import { forkQdrantDouble } from '../support/qdrant-double/forked.ts';
 import { startRedisServer } from '../support/redis-server.ts';
+import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { chaosCorpus, seededRandom, type ChaosCorpus } from './corpus.ts';
 import type { Fault, Form } from './fault.ts';
@@ -57,6 +58,7 @@ const PREFIX = '{chaos}';
 /** One ingest under a seeded sequence of faults, and what is in the store after it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   await using releasers = new Releasers();
+  releaseOnSignal(releasers);
   const startedAtMs = performance.now();
   const random = seededRandom(options.seed);
   const corpus = chaosCorpus(options.seed);

@@ -10,6 +10,7 @@ import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json
 import { chaosCorpus } from '../chaos/corpus.ts';
 import { startFedIngest } from '../chaos/feed.ts';
 import { startRedisServer } from '../support/redis-server.ts';
+import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { holdingOf, processTree } from './processes.ts';
 
 export interface SoakOptions {
@@ -42,6 +43,7 @@ const MAX_QUEUED_BATCHES = 8;
 /** Steady work for so many minutes, with real workers and the shipped model, watched from outside. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   await using releasers = new Releasers();
+  releaseOnSignal(releasers);
   const directory = await mkdtemp(join(tmpdir(), 'embedline-soak-'));
   releasers.add(() => rm(directory, { recursive: true, force: true }));
   const server = releasers.own(await startRedisServer(directory));
