@@ -10,6 +10,7 @@ import { newRunCounts } from '../../apps/producer/src/ingest/run-counts.ts';
 import { UnfinishedBatches } from '../../apps/producer/src/ingest/unfinished-batches.ts';
 import { waitForBatches } from '../../apps/producer/src/ingest/wait-for-batches.ts';
 import { chunkOf } from '../support/points.ts';
+import { killProcess } from '../support/kill-process.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { releaseOnSignal } from '../support/release-on-signal.ts';
 
@@ -69,11 +70,7 @@ function windowOf(window: number): ChunkRecord[] {
 async function startWorker(redisUrl: string, releasers: Releasers): Promise<ChildProcess> {
   const env = { ...process.env, REDIS_URL: redisUrl, EMBEDLINE_PREFIX: PREFIX };
   const worker = fork(PROGRAM, { env, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  releasers.add(async () => {
-    const exited = once(worker, 'exit');
-    worker.disconnect();
-    await exited;
-  });
+  releasers.add(() => killProcess(worker));
   await once(worker, 'message');
   return worker;
 }

@@ -10,6 +10,7 @@ import { Releasers, RunLedger } from '@embedline/core';
 import producerOptions from '@embedline/producer/node-options.json' with { type: 'json' };
 import workerOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { z } from 'zod';
+import { killProcess } from '../support/kill-process.ts';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { descendants, processCost, watchProcess, type ProcessCost } from './process-cost.ts';
@@ -134,13 +135,7 @@ export class BenchSystem {
   }
 
   async stopWorkers(): Promise<void> {
-    await Promise.all(
-      this.#workers.splice(0).map(async (worker) => {
-        const exited = once(worker, 'exit');
-        worker.kill('SIGTERM');
-        await exited;
-      }),
-    );
+    await Promise.all(this.#workers.splice(0).map((worker) => killProcess(worker, 'SIGTERM')));
   }
 
   async ingest(
@@ -164,6 +159,7 @@ export class BenchSystem {
     ];
     const before = await this.#costs();
     const ingest = spawn(process.execPath, args, { env: this.#env, stdio: 'pipe' });
+    this.#releasers.add(() => killProcess(ingest));
     const writing = stdin ? writeTexts(ingest.stdin, texts, ignored) : Promise.resolve();
     const producer = watchProcess(ingest.pid ?? 0);
     let output = '';
@@ -235,7 +231,7 @@ export class BenchSystem {
 
   #spawnWorker(args: readonly string[], env: NodeJS.ProcessEnv): void {
     const worker = spawn(process.execPath, args, { env: { ...this.#env, ...env }, stdio: ['ignore', 2, 2] });
-    this.#releasers.add(() => void worker.kill('SIGKILL'));
+    this.#releasers.add(() => killProcess(worker));
     this.#workers.push(worker);
   }
 

@@ -71,6 +71,21 @@ describe('the private Redis', () => {
     expect(await answers(next.url)).toBe(false);
   });
 
+  test('that refuses to be stopped holds nobody up', async () => {
+    const directory = await temporaryDirectory();
+    const lease = await acquire(directory);
+    const redis = connectRedis({ url: lease.url, role: 'producer' });
+    onTestFinished(async () => {
+      await redis.acl('SETUSER', 'default', '+shutdown');
+      await redis.shutdown('NOSAVE').catch(() => undefined);
+      redis.disconnect();
+    });
+    // As it does by itself when it cannot write its append-only file.
+    await redis.acl('SETUSER', 'default', '-shutdown');
+    await lease.close();
+    expect(await answers(lease.url)).toBe(true);
+  });
+
   test('is shared by processes, and stays until the last of them has left', async () => {
     const directory = await temporaryDirectory();
     const [a, b] = await Promise.all([holder(directory), holder(directory)]);

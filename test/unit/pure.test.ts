@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -110,6 +111,20 @@ test('what was acquired is released last in, first out, each once, whatever fail
   await expect(releasers.release()).rejects.toThrow('two');
   await releasers.release();
   expect(order).toEqual([3, 2, 1]);
+});
+
+test('who releases while that is under way already waits for its end', async () => {
+  const gate = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const releasers = new Releasers();
+  releasers.add(() => void order.push('acquired first'));
+  releasers.add(() => gate.promise);
+  const both = ['one', 'two'].map((who) => releasers.release().then(() => order.push(who)));
+  await yieldToEventLoop();
+  order.push('acquired last');
+  gate.resolve();
+  await Promise.all(both);
+  expect(order).toEqual(['acquired last', 'acquired first', 'one', 'two']);
 });
 
 describe('configuration', () => {

@@ -9,6 +9,7 @@ export interface Closeable {
  */
 export class Releasers implements AsyncDisposable {
   readonly #releasers: (() => Promise<void> | void)[] = [];
+  #releasing: Promise<void> | null = null;
 
   add(release: () => Promise<void> | void): void {
     this.#releasers.push(release);
@@ -20,7 +21,15 @@ export class Releasers implements AsyncDisposable {
     return resource;
   }
 
-  async release(): Promise<void> {
+  /** While it is under way, whoever calls it waits for the same end. */
+  release(): Promise<void> {
+    this.#releasing ??= this.#releaseAll().finally(() => {
+      this.#releasing = null;
+    });
+    return this.#releasing;
+  }
+
+  async #releaseAll(): Promise<void> {
     let firstError: { readonly error: unknown } | null = null;
     for (let release = this.#releasers.pop(); release !== undefined; release = this.#releasers.pop()) {
       try {

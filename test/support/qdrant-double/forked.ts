@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { killProcess } from '../kill-process.ts';
 import { startQdrantDouble } from './server.ts';
 
 export interface ForkedDouble {
@@ -16,10 +17,7 @@ export async function forkQdrantDouble(): Promise<ForkedDouble> {
   return {
     url,
     pid: child.pid ?? 0,
-    close: async () => {
-      child.kill();
-      await once(child, 'exit');
-    },
+    close: () => killProcess(child),
   };
 }
 

@@ -96,11 +96,13 @@ async function leave(presence: Redis): Promise<void> {
   }
 }
 
-/** SHUTDOWN has no answer but the closed connection; the append-only file is flushed before. */
+/**
+ * SHUTDOWN has no answer but the closed connection, unless it is refused; the append-only file is flushed before. One
+ * that stays is found, and stopped, by the next command.
+ */
 async function shutDown(presence: Redis): Promise<void> {
   const closed = new Promise<void>((resolve) => presence.once('close', resolve));
-  presence.shutdown('NOSAVE').catch(() => undefined);
-  await closed;
+  await Promise.race([closed, presence.shutdown('NOSAVE').catch(() => undefined)]);
 }
 
 function parseOrNull(text: string): unknown {
