@@ -97,8 +97,8 @@ async function leave(presence: Redis): Promise<void> {
 }
 
 /**
- * SHUTDOWN has no answer but the closed connection, unless it is refused; the append-only file is flushed before. One
- * that stays is found, and stopped, by the next command.
+ * SHUTDOWN has no answer but the closed connection, unless it is refused; the append-only file is flushed before. A
+ * server that stays is joined, and stopped, by the next command.
  */
 async function shutDown(presence: Redis): Promise<void> {
   const closed = new Promise<void>((resolve) => presence.once('close', resolve));
