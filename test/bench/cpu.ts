@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { machineLimits } from '@embedline/core';
 
 /** The CPU with what decides how much faster 8-bit products are on it than 32-bit ones, as far as Linux tells. */
 export async function describeCpu(): Promise<string> {
-  const model = cpus()[0]?.model.trim() ?? 'unknown';
+  const { cpuModel: model } = machineLimits();
   const flags = /^flags\s*:(.*)$/m.exec(await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))?.[1];
   if (flags === undefined) return model;
   const has = (flag: string) => flags.split(' ').includes(flag);

@@ -27,13 +27,19 @@ async function startDouble(options: QdrantDoubleOptions = {}) {
   return double;
 }
 
-async function openPoints(slept: number[] = []) {
-  const double = await startDouble();
+interface OpenSettings extends QdrantDoubleOptions {
+  /** Gets the delays that were asked for; nobody waits for them. */
+  readonly slept?: number[];
+  readonly onWarning?: (message: string) => void;
+}
+
+async function openPoints({ slept = [], onWarning = () => undefined, ...options }: OpenSettings = {}) {
+  const double = await startDouble(options);
   const sleep = (delayMs: number) => {
     slept.push(delayMs);
     return Promise.resolve();
   };
-  const store = await openQdrantStore({ url: double.url, sleep, timeoutMs: 2_000 });
+  const store = await openQdrantStore({ url: double.url, sleep, timeoutMs: 2_000, onWarning });
   onTestFinished(() => store.close());
   const generation = await store.createGeneration('docs', MANIFEST);
   return { double, store, generation, points: await store.open(generation) };
@@ -75,7 +81,7 @@ describe('qdrant: faults that pass', () => {
 
   test('429: waits as long as Retry-After says, beyond its first digit', async () => {
     const slept: number[] = [];
-    const { double, points } = await openPoints(slept);
+    const { double, points } = await openPoints({ slept });
     double.inject({ on: upserts, answer: json(429, 'Rate limiting exceeded', { 'retry-after': '60' }) });
     await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
     expect(Math.max(...slept)).toBeGreaterThan(59_000);
@@ -186,24 +192,13 @@ describe('qdrant: filters on metadata', () => {
     'a "b"': 'q',
   };
 
-  async function open(onWarning?: (message: string) => void) {
-    const double = await startDouble({ strictness: 'all' });
-    const store = await openQdrantStore({
-      url: double.url,
-      sleep: () => Promise.resolve(),
-      ...(onWarning === undefined ? {} : { onWarning }),
-    });
-    onTestFinished(() => store.close());
-    const generation = await store.createGeneration('docs', MANIFEST);
-    return { double, store, generation, points: await store.open(generation) };
-  }
-
+  const strictness = 'all';
   const indexings = /^PUT .*\/index$/;
   const found = async (points: GenerationPoints, filter: SearchFilter) =>
     (await points.search({ vector: vectorOf('text'), filter })).map(({ documentId }) => documentId);
 
   test('each field is indexed once, before its first point, for a server that allows no other', async () => {
-    const { double, store, generation, points } = await open();
+    const { double, store, generation, points } = await openPoints({ strictness });
     await points.upsert([pointOf('a', 'text', { metadata })], { runSequence: 1 });
     const others = { ...metadata, price: 2.5, year: 2000 };
     await points.upsert([pointOf('b', 'text', { metadata: others })], { runSequence: 1 });
@@ -222,7 +217,7 @@ describe('qdrant: filters on metadata', () => {
   });
 
   test('one that could not be made for now is made with the next points', async () => {
-    const { double, points } = await open();
+    const { double, points } = await openPoints({ strictness });
     double.inject({ on: indexings, times: 6, answer: json(503, 'unavailable') });
     const write = () => points.upsert([pointOf('a', 'text', { metadata })], { runSequence: 1 });
     await expect(write()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
@@ -232,7 +227,10 @@ describe('qdrant: filters on metadata', () => {
 
   test('a server that makes no index takes the points all the same, and it is said once', async () => {
     const warnings: string[] = [];
-    const { double, points } = await open((message) => warnings.push(message));
+    const { double, points } = await openPoints({
+      strictness,
+      onWarning: (message) => warnings.push(message),
+    });
     double.inject({ on: indexings, times: 1000, answer: json(403, 'Forbidden') });
     for (const id of ['a', 'b']) await points.upsert([pointOf(id, 'text', { metadata })], { runSequence: 1 });
     expect(await points.count()).toBe(2);

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { Releasers, RunLedger, type Redis } from '@embedline/core';
 import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { chaosCorpus } from '../chaos/corpus.ts';
 import { startFedIngest } from '../chaos/feed.ts';
+import { killProcess } from '../support/kill-process.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { holdingOf, processTree } from './processes.ts';
@@ -96,11 +96,7 @@ function startWorker(env: NodeJS.ProcessEnv, releasers: Releasers): ChildProcess
     env,
     stdio: [...stdio],
   });
-  const exited = once(worker, 'exit');
-  releasers.add(async () => {
-    worker.kill('SIGTERM');
-    await exited;
-  });
+  releasers.add(() => killProcess(worker, 'SIGTERM'));
   return worker;
 }
 

@@ -1,19 +1,28 @@
-import type { Releasers } from '@embedline/core';
+import { listenForStop, type Releasers, type StopSignals } from '@embedline/core';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const held = new Set<Releasers>();
+let signals: StopSignals | null = null;
 
 /**
  * Lets a benchmark or a long test that is cut off (Ctrl-C) release what it holds and end with 130: servers that it
- * started are in no process group of its own, and stay; so do its folders and what it has mounted.
+ * started are in process groups of their own, and stay; so do its folders and what it has mounted.
  */
 export function releaseOnSignal(releasers: Releasers): void {
-  if (held.size === 0) for (const name of SIGNALS) process.on(name, releaseAll);
+  signals ??= listen();
   held.add(releasers);
   releasers.add(() => {
     held.delete(releasers);
-    if (held.size === 0) for (const name of SIGNALS) process.off(name, releaseAll);
+    if (held.size > 0) return;
+    signals?.[Symbol.dispose]();
+    signals = null;
   });
+}
+
+function listen(): StopSignals {
+  // One Ctrl-C may come twice, from the terminal and from npm: the second changes nothing.
+  const stop = listenForStop(() => undefined);
+  stop.signal.addEventListener('abort', releaseAll);
+  return stop;
 }
 
 function releaseAll(): void {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-const PROGRAM = fileURLToPath(new URL('../fixtures/holds-folders.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../support/holds-folders.ts', import.meta.url));
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s releases all that a long test holds', async (signal) => {
   const directory = await temporaryDirectory();

@@ -64,19 +64,9 @@ function compile(condition: Condition, context: FilterContext): (id: string, pay
   throw badBody('data did not match any variant of untagged enum Condition');
 }
 
-function assertIndexed(
-  key: string,
-  { match, range }: Condition,
-  { indexed, strictness }: FilterContext,
-): void {
+function assertIndexed(key: string, condition: Condition, { indexed, strictness }: FilterContext): void {
   if (strictness === 'own' && key.startsWith('metadata.')) return;
-  const value = match?.value ?? match?.any?.[0];
-  const serving: readonly IndexType[] =
-    range !== undefined
-      ? ['integer', 'float']
-      : typeof value === 'number'
-        ? ['integer']
-        : [typeof value === 'boolean' ? 'bool' : 'keyword'];
+  const serving = indexTypesFor(condition);
   const found = indexed.get(key);
   if (found !== undefined && serving.includes(found)) return;
   throw new Rejection(
@@ -84,6 +74,14 @@ function assertIndexed(
     `Bad request: Index required but not found for "${key}" of one of the following types: [${serving.join(', ')}]. ` +
       `Help: Create an index for this key or use a different filter.`,
   );
+}
+
+/** Those that serve a condition, each of which is enough. */
+function indexTypesFor({ match, range }: Condition): readonly IndexType[] {
+  if (range !== undefined) return ['integer', 'float'];
+  const value = match?.value ?? match?.any?.[0];
+  if (typeof value === 'number') return ['integer'];
+  return [typeof value === 'boolean' ? 'bool' : 'keyword'];
 }
 
 function within(

@@ -1,4 +1,4 @@
-import type { ChunkRecord, MetadataScalar, MetadataValue } from '../../document.ts';
+import type { ChunkRecord, MetadataValue } from '../../document.ts';
 import { isEmbedlineError } from '../../errors.ts';
 import type { QdrantConnection } from './connection.ts';
 import { metadataKey } from './qdrant-filter.ts';
@@ -79,7 +79,6 @@ export class MetadataIndexes {
 
 /** Of a list, that of its first element that has one; null says nothing. */
 function typeOf(value: MetadataValue): FieldType | null {
-  const scalars: readonly MetadataScalar[] = Array.isArray(value) ? value : [value as MetadataScalar];
-  const first = scalars.find((scalar) => scalar !== null);
-  return first === undefined || first === null ? null : (typeof first as FieldType);
+  const first = [value].flat().find((scalar) => scalar !== null);
+  return first === undefined ? null : (typeof first as FieldType);
 }
