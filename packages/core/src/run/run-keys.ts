@@ -8,6 +8,8 @@ export interface RunKeys {
   readonly queueName: string;
   /** Sorted set of run ids by start (ms). */
   readonly runs: string;
+  /** Sorted set of the runs that have not ended, by start (ms). */
+  readonly runningRuns: string;
   /** Hash: specification, state, counters. */
   run(runId: string): string;
   /** Bitmap: one bit per finished batch. */
@@ -42,6 +44,7 @@ export function runKeys(prefix: string): RunKeys {
   return {
     queueName: QUEUE_NAME,
     runs: `${prefix}:runs`,
+    runningRuns: `${prefix}:runs:running`,
     run: (runId) => run(runId),
     done: (runId) => run(runId, ':done'),
     deadLetters: (runId) => run(runId, ':dead'),

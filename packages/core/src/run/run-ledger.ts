@@ -66,7 +66,7 @@ export class RunLedger {
     const [seconds, micros] = await this.#read(runId, () => this.#redis.time());
     const startedAtMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const whole: RunSpec = { version: 1, ...spec, startedAtMs };
-    const keys = [...this.#keysOf(runId), this.#keys.runs];
+    const keys = [...this.#keysOf(runId), this.#keys.runs, this.#keys.runningRuns];
     await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, MAX_RUNS_LISTED], keys);
     return whole;
   }
@@ -178,7 +178,13 @@ export class RunLedger {
 
   /** Ends a run; the first end wins. @throws RUN_LOST */
   async end(runId: string, state: Exclude<RunState, 'running'>, message: string | null): Promise<void> {
-    await this.#run(END_RUN, runId, [state, message ?? '']);
+    const keys = [...this.#keysOf(runId), this.#keys.runningRuns];
+    await this.#run(END_RUN, runId, [state, message ?? '', runId], keys);
+  }
+
+  /** The runs that have not ended, oldest first, as Redis lists them; one whose producer died is among them. */
+  async runningRunIds(): Promise<string[]> {
+    return this.#read('', () => this.#redis.zrange(this.#keys.runningRuns, '0', '-1'));
   }
 
   /** Everything that is known of a run at one moment, or null when Redis does not have it. */

@@ -52,13 +52,14 @@ end`;
 /**
  * Writes the record of a new run and lists it.
  *
- * KEYS  those of the run, sorted set of runs
+ * KEYS  those of the run, sorted set of runs, sorted set of running runs
  * ARGV  seconds to keep, run id, specification (JSON), start in ms, most runs listed
  * Returns 1
  */
 export const CREATE_RUN = script(`
 redis.call('HSET', KEYS[1], 'spec', ARGV[3], 'state', 'running', 'stage', 'reading')
 redis.call('ZADD', KEYS[7], ARGV[4], ARGV[2])
+redis.call('ZADD', KEYS[8], ARGV[4], ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -ARGV[5] - 1)
 ${KEEP}
 return 1`);
@@ -147,11 +148,12 @@ return 1`);
 /**
  * Ends a run. The first end wins.
  *
- * KEYS  those of the run
- * ARGV  seconds to keep, state, message
+ * KEYS  those of the run, sorted set of running runs
+ * ARGV  seconds to keep, state, message, run id
  * Returns 1 ended now, 0 ended before, -1 the run is not there
  */
 export const END_RUN = script(`
+redis.call('ZREM', KEYS[7], ARGV[4])
 ${ASSERT_RUNNING}
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'message', ARGV[3], 'stage', 'ended',
