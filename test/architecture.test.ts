@@ -79,7 +79,7 @@ test.each([
   ['@huggingface/transformers', /embedder\/hub-model\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],
   ['bullmq', /core\/src\/(queue\.ts$|schedule\/)|worker\/src\/batch-worker\.ts$/],
-  ['ioredis', /core\/src\/(redis|run|schedule)\/|core\/src\/queue\.ts$/],
+  ['ioredis', /core\/src\/redis\//],
   ['cron-parser', /schedule\/cron\.ts$/],
   ['pino', /logger\.ts$/],
   ['commander', /apps\/producer\/src\/command-line\/|apps\/worker\/src\/main\.ts$/],

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { runKeys, type Redis, type RunLedger, type RunProgress } from '@embedline/core';
+import { runKeys, type RedisConnection, type RunLedger, type RunProgress } from '@embedline/core';
 import type { HttpProxy } from '../support/http-proxy.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
@@ -12,7 +12,7 @@ export interface ChaosSystem {
   /** Between Redis and all programs under test. */
   readonly wire: TcpProxy;
   /** A connection that faults do not meet. */
-  readonly admin: Redis;
+  readonly admin: RedisConnection;
   readonly prefix: string;
   readonly ledger: RunLedger;
   /** In front of Qdrant; null for SQLite. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createBatchQueue, runKeys, RunLedger, type Redis } from '@embedline/core';
+import { createBatchQueue, runKeys, RunLedger, type RedisConnection } from '@embedline/core';
 import { expect, test } from 'vitest';
 import { Enqueuer } from '../../apps/producer/src/ingest/enqueue.ts';
 import { newRunCounts } from '../../apps/producer/src/ingest/run-counts.ts';
@@ -15,7 +15,7 @@ import { until } from '../support/temporary.ts';
 const PACED_WORKER = fileURLToPath(new URL('../support/paced-worker.ts', import.meta.url));
 
 /** What a power cut does to jobs that were acknowledged and had not reached the disk. */
-async function loseJobs(redis: Redis, prefix: string): Promise<number> {
+async function loseJobs(redis: RedisConnection, prefix: string): Promise<number> {
   const queue = `${prefix}:${runKeys(prefix).queueName}`;
   const ids = await redis.lrange(`${queue}:wait`, 0, -1);
   await redis.del(`${queue}:wait`, ...ids.map((id) => `${queue}:${id}`));

@@ -14,7 +14,7 @@ const jobsOf = (runId: string, count: number, textLength = 10): EmbedJob[] =>
 /** A worker of the queue with a processor of the test's. */
 function startWorker(prefix: string, process: (data: EmbedJob) => Promise<void>): Worker {
   const worker = new Worker('embed', (job) => process(job.data as EmbedJob), {
-    connection: testRedis().duplicate({ maxRetriesPerRequest: null }),
+    connection: testRedis('worker'),
     prefix,
   });
   worker.on('error', () => undefined);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectRedis, Schedules, type Redis } from '@embedline/core';
+import { connectRedis, Schedules, type RedisConnection } from '@embedline/core';
 import { jsonl, testBench } from '../support/cli.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
 import { privateRedis } from '../support/private-redis.ts';
@@ -10,7 +10,7 @@ import { until } from '../support/temporary.ts';
 
 const PASSWORD = 'only-for-embedline';
 
-function as(url: string, user: string): Redis {
+function as(url: string, user: string): RedisConnection {
   const redis = connectRedis({ url: url.replace(/:\/\/.*@/, `://${user}@`), role: 'producer' });
   onTestFinished(() => redis.disconnect());
   return redis;

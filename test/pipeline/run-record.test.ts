@@ -5,9 +5,9 @@ import {
   RunLedger,
   runKeys,
   type DeadLetter,
-  type Redis,
+  type RedisConnection,
 } from '@embedline/core';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loseAnswers } from '../support/lose-answers.ts';
 import { MANIFEST } from '../support/points.ts';
 import { privateRedis } from '../support/private-redis.ts';
@@ -16,7 +16,7 @@ import { until } from '../support/temporary.ts';
 
 const THIRTY_DAYS = 30 * 24 * 3600;
 
-async function newRun(redis: Redis = testRedis(), prefix = testPrefix()) {
+async function newRun(redis: RedisConnection = testRedis(), prefix = testPrefix()) {
   const ledger = new RunLedger({ redis, prefix });
   const runId = `run-${randomUUID().slice(0, 8)}`;
   await ledger.create({
@@ -186,8 +186,7 @@ describe('trouble with Redis', () => {
   });
 
   test('one that stays away is told in plain words, as something that may pass', async () => {
-    const redis = testRedis().duplicate({ maxRetriesPerRequest: 0, retryStrategy: () => null });
-    onTestFinished(() => redis.disconnect());
+    const redis = testRedis('probe');
     const { ledger, runId, complete } = await newRun(redis);
     redis.disconnect();
     const failure = { code: 'REDIS_UNREACHABLE', retryable: true };

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Redis } from '@embedline/core';
+import type { RedisConnection } from '@embedline/core';
 import { jsonl, testBench, type RunningCli, type TestBench } from '../support/cli.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
 import { privateRedis } from '../support/private-redis.ts';
@@ -62,7 +62,7 @@ function watchArguments(): () => Promise<string[]> {
   };
 }
 
-async function everythingIn(redis: Redis): Promise<string> {
+async function everythingIn(redis: RedisConnection): Promise<string> {
   const keys = await redis.keys('*');
   const values = await Promise.all(
     keys.map(async (key) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Releasers, RunLedger, type Redis } from '@embedline/core';
+import { Releasers, RunLedger, type RedisConnection } from '@embedline/core';
 import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { chaosCorpus } from '../chaos/corpus.ts';
 import { startFedIngest } from '../chaos/feed.ts';
@@ -117,7 +117,7 @@ async function ingestFor(
 
 async function sample(
   watched: readonly { readonly name: string; readonly pid: number }[],
-  redis: Redis,
+  redis: RedisConnection,
   minutes: number,
   series: Map<string, Series>,
 ): Promise<void> {
@@ -135,6 +135,6 @@ async function sample(
   add('Redis', 'MB', await usedMegabytes(redis));
 }
 
-async function usedMegabytes(redis: Redis): Promise<number> {
+async function usedMegabytes(redis: RedisConnection): Promise<number> {
   return Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]) / 1024 ** 2;
 }

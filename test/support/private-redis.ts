@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Redis } from '@embedline/core';
+import type { RedisConnection } from '@embedline/core';
 import { startRedisServer, type RedisServer } from './redis-server.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -9,7 +9,7 @@ export async function privateRedis(): Promise<RedisServer> {
   onTestFinished(() => server.close());
   return {
     ...server,
-    connect: (): Redis => {
+    connect: (): RedisConnection => {
       const redis = server.connect();
       onTestFinished(() => redis.disconnect());
       return redis;

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { acquireRedis, connectRedis, probeRedis, type Redis } from '@embedline/core';
+import { acquireRedis, connectRedis, probeRedis, type RedisConnection } from '@embedline/core';
 
 /** A Redis with an append-only file that may be filled, killed and started again. */
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
   /** A connection that is the caller's to end. */
-  connect(): Redis;
+  connect(): RedisConnection;
   /** Ends the server as a power cut of its process would. */
   kill(): Promise<void>;
   /** Ends the machine as well: what was written to its disk within the last second is gone (appendfsync everysec). */

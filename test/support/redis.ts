@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { inject, onTestFinished } from 'vitest';
-import { connectRedis, type Redis } from '@embedline/core';
+import { connectRedis, type RedisConnection, type RedisRole } from '@embedline/core';
 
 /** A connection to the run's Redis that ends with the test. */
-export function testRedis(role: 'producer' | 'worker' = 'producer'): Redis {
+export function testRedis(role: RedisRole = 'producer'): RedisConnection {
   const redis = connectRedis({ url: inject('redisUrl'), role });
   onTestFinished(() => redis.disconnect());
   return redis;

@@ -1,7 +1,7 @@
-import { countWorkers, type BatchQueue, type Redis } from '@embedline/core';
+import { countWorkers, type BatchQueue, type RedisConnection } from '@embedline/core';
 
 export interface PrefetchOptions {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly prefix: string;
   readonly queue: Pick<BatchQueue, 'waitingCount'>;
   /** What takes batches; a change takes effect when it next looks for one. */

@@ -8,7 +8,7 @@ import {
   runKeys,
   throttle,
   type Logger,
-  type Redis,
+  type RedisConnection,
   type RunLedger,
 } from '@embedline/core';
 import { UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
@@ -17,9 +17,9 @@ import { abandonBatch, processBatch, type ProcessorOptions } from './processor.t
 
 export interface BatchWorkerOptions extends ProcessorOptions {
   /** Blocks while it waits for a batch. */
-  readonly connection: Redis;
+  readonly connection: RedisConnection;
   /** For everything else. */
-  readonly commands: Redis;
+  readonly commands: RedisConnection;
   readonly prefix: string;
   readonly ledger: RunLedger;
   readonly logger: Logger;

@@ -58,7 +58,7 @@ export {
   type FailedBatch,
 } from './queue.ts';
 export { redactError, redactSecrets } from './redact.ts';
-export { connectRedis, redactUrl, type Redis, type RedisRole } from './redis/connection.ts';
+export { connectRedis, redactUrl, type RedisConnection, type RedisRole } from './redis/connection.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
 export { probeRedis } from './redis/probe.ts';

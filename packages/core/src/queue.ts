@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, type JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './redis/connection.ts';
 import { EmbedlineError, messageOf } from './errors.ts';
 import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 import { IMPATIENT, type Patience } from './outages.ts';
@@ -48,7 +48,7 @@ const MAX_SLICE_BYTES = 4 * 1024 * 1024;
 const ATTENDED_STATES: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 export interface BatchQueueOptions {
-  readonly connection: Redis;
+  readonly connection: RedisConnection;
   readonly prefix: string;
   /** Told when Redis refuses jobs for now (full, read-only), with the reason; null when it takes them again. */
   readonly onRefused?: (reason: string | null) => void;

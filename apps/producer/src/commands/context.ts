@@ -12,7 +12,7 @@ import {
   type BatchQueue,
   type Config,
   type Patience,
-  type Redis,
+  type RedisConnection,
   type RedisLease,
   type VectorStore,
 } from '@embedline/core';
@@ -75,7 +75,7 @@ export async function openStoreForReading(
 /** Redis and what is kept in it, for the commands that need the queue or the runs. */
 export interface RunServices {
   readonly lease: RedisLease;
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly ledger: RunLedger;
   readonly queue: BatchQueue;
 }

@@ -1,4 +1,4 @@
-import { Releasers, type Finding, type Redis, type VectorStore } from '@embedline/core';
+import { Releasers, type Finding, type RedisConnection, type VectorStore } from '@embedline/core';
 import type { Surroundings } from '../doctor/check.ts';
 import { CHECKS } from '../doctor/checks.ts';
 import { examine } from '../doctor/examine.ts';
@@ -40,7 +40,7 @@ function surroundingsOf(flags: DoctorFlags, context: CommandContext, releasers: 
   // What opening warns of, checks find themselves.
   const quietly = () => undefined;
   let file: Promise<ConfigFile | null> | undefined;
-  let redis: Promise<Redis> | undefined;
+  let redis: Promise<RedisConnection> | undefined;
   let store: Promise<VectorStore> | undefined;
   return {
     context,

@@ -2,7 +2,7 @@ import {
   connectedWorkers,
   type ConnectedWorker,
   type Finding,
-  type Redis,
+  type RedisConnection,
   type VectorStore,
 } from '@embedline/core';
 import type { CommandContext } from '../commands/context.ts';
@@ -14,7 +14,7 @@ export interface Surroundings {
   /** The configuration file; null when there is none. Rejects with what is wrong with it. */
   readonly file: () => Promise<ConfigFile | null>;
   /** Rejects with the reason when Redis is not there. */
-  readonly redis: () => Promise<Redis>;
+  readonly redis: () => Promise<RedisConnection>;
   /** Rejects with the reason when the store is not there. */
   readonly store: () => Promise<VectorStore>;
 }
@@ -32,13 +32,16 @@ export interface Check {
 /** For a check that needs Redis to say anything: nothing without it, since the check of Redis itself says why. */
 export async function withRedis(
   { redis }: Surroundings,
-  examine: (redis: Redis) => Promise<readonly Finding[]>,
+  examine: (redis: RedisConnection) => Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
   const connection = await redis().catch(() => null);
   return connection === null ? [] : examine(connection);
 }
 
 /** Workers that are connected now; none when Redis is not there. */
-export async function workersOf(redis: Redis, { context }: Surroundings): Promise<ConnectedWorker[]> {
+export async function workersOf(
+  redis: RedisConnection,
+  { context }: Surroundings,
+): Promise<ConnectedWorker[]> {
   return connectedWorkers(redis, context.config.prefix);
 }

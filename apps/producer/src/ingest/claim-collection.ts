@@ -8,7 +8,7 @@ import {
   Releasers,
   type Generation,
   type LockOwner,
-  type Redis,
+  type RedisConnection,
   type RunLock,
   type VectorStore,
 } from '@embedline/core';
@@ -16,7 +16,7 @@ import {
 /** What a claim needs, whatever is claimed. */
 export interface ClaimContext {
   readonly store: VectorStore;
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly prefix: string;
   /** Wait for whoever is in the way instead of failing. */
   readonly wait: boolean;

@@ -9,7 +9,7 @@ import {
   Releasers,
   type BatchQueue,
   type EmbedJob,
-  type Redis,
+  type RedisConnection,
   type RunLedger,
   type RunProgress,
   type RunSpec,
@@ -28,7 +28,7 @@ export interface RetryOptions {
   /** Jobs of one chunk each, by the key of their dead letter. */
   readonly jobs: ReadonlyMap<string, EmbedJob>;
   readonly store: VectorStore;
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly prefix: string;
   readonly ledger: RunLedger;
   readonly queue: BatchQueue;

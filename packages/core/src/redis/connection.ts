@@ -1,7 +1,8 @@
-import { Redis } from 'ioredis';
+import { Redis, type Cluster } from 'ioredis';
 import { passwordsOf, redactSecrets, rememberSecrets } from '../redact.ts';
 
-export type { Redis } from 'ioredis';
+/** One Redis server, directly or by way of Sentinel; or all nodes of a Redis Cluster. */
+export type RedisConnection = Redis | Cluster;
 
 /**
  * `worker` waits for Redis as long as it takes; `producer` gives up on a command after about a minute, so that a long
@@ -23,7 +24,7 @@ const SOCKET_TIMEOUT_MS = 25_000;
 const REPORT_EVERY_MS = 10_000;
 
 /** Builds every connection to Redis that embedline uses; the settings are hazards B11, B12, B17 and B18. */
-export function connectRedis({ url, role, name, onError }: ConnectRedisOptions): Redis {
+export function connectRedis({ url, role, name, onError }: ConnectRedisOptions): RedisConnection {
   rememberSecrets(passwordsOf(url));
   const redis = new Redis(url, {
     ...(name === undefined ? {} : { connectionName: name }),

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { describeFinding, ok, problem, warning, type Finding } from '../finding.ts';
 
@@ -20,7 +20,10 @@ type Info = ReadonlyMap<string, string>;
  * Looks at what decides whether jobs are safe in this Redis: version, eviction policy, clock (problems), and
  * persistence, memory, role (warnings). Asks INFO and TIME only: CONFIG is more than a user of Redis should be allowed.
  */
-export async function examineRedis(redis: Redis, options: ExamineRedisOptions = {}): Promise<Finding[]> {
+export async function examineRedis(
+  redis: RedisConnection,
+  options: ExamineRedisOptions = {},
+): Promise<Finding[]> {
   const info = await readInfo(redis);
   const facts =
     info === null
@@ -41,14 +44,17 @@ export async function examineRedis(redis: Redis, options: ExamineRedisOptions = 
  * @throws EmbedlineError REDIS_UNSUITABLE for a version below 6.2, an eviction policy other than noeviction (evicted
  * keys are lost jobs), or a clock that is more than 5 seconds off
  */
-export async function checkRedis(redis: Redis, options: ExamineRedisOptions = {}): Promise<string[]> {
+export async function checkRedis(
+  redis: RedisConnection,
+  options: ExamineRedisOptions = {},
+): Promise<string[]> {
   const findings = await examineRedis(redis, options);
   const refused = findings.find(({ verdict }) => verdict === 'problem');
   if (refused !== undefined) throw new EmbedlineError('REDIS_UNSUITABLE', describeFinding(refused));
   return findings.filter(({ verdict }) => verdict === 'warning').map(describeFinding);
 }
 
-async function readInfo(redis: Redis): Promise<Info | null> {
+async function readInfo(redis: RedisConnection): Promise<Info | null> {
   try {
     const lines = (await redis.info()).split(/\r?\n/).map((line) => line.split(':', 2));
     return new Map(lines.map(([key = '', value = '']) => [key, value]));
@@ -121,7 +127,7 @@ function role(info: Info): Finding {
   );
 }
 
-async function clock(redis: Redis, now: () => number): Promise<Finding> {
+async function clock(redis: RedisConnection, now: () => number): Promise<Finding> {
   const check = 'clock';
   const [seconds, micros] = await redis.time();
   const skewMs = Math.abs(now() - (Number(seconds) * 1000 + Number(micros) / 1000));

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.ts';
 import { z } from 'zod';
 import { connectRedis } from './connection.ts';
 import { withFileMutex } from './file-mutex.ts';
@@ -84,7 +84,7 @@ async function lease(
   return { url, origin, close: () => (closing ??= withFileMutex(mutex, () => leave(presence))) };
 }
 
-async function leave(presence: Redis): Promise<void> {
+async function leave(presence: RedisConnection): Promise<void> {
   try {
     const clients = String(await presence.client('LIST'));
     const users = clients.split('\n').filter((line) => line.includes(` name=${LEASE_NAME} `));
@@ -100,7 +100,7 @@ async function leave(presence: Redis): Promise<void> {
  * SHUTDOWN has no answer but the closed connection, unless it is refused; the append-only file is flushed before. A
  * server that stays is joined, and stopped, by the next command.
  */
-async function shutDown(presence: Redis): Promise<void> {
+async function shutDown(presence: RedisConnection): Promise<void> {
   const closed = new Promise<void>((resolve) => presence.once('close', resolve));
   await Promise.race([closed, presence.shutdown('NOSAVE').catch(() => undefined)]);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../redis/connection.ts';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError, isEmbedlineError } from '../errors.ts';
 import { decodeJob, type EmbedJob } from '../job.ts';
@@ -22,7 +22,7 @@ import {
 import type { BatchResult, ProducerCounts, RunProgress, RunSpec, RunStage, RunState } from './run.ts';
 
 export interface RunLedgerOptions {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly prefix: string;
   /** Whether calls outlast the patience of the connection. Defaults to {@link IMPATIENT}. */
   readonly patience?: Patience;
@@ -50,7 +50,7 @@ const LETTERS_PER_CALL = 500;
  * Every method throws REDIS_UNREACHABLE (retryable) when Redis stays away for longer than its connection is patient.
  */
 export class RunLedger {
-  readonly #redis: Redis;
+  readonly #redis: RedisConnection;
   readonly #keys: RunKeys;
   readonly #patience: Patience;
 

@@ -1,7 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
@@ -17,7 +17,7 @@ export interface LockOwner {
 }
 
 export interface RunLockOptions {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly prefix: string;
   /** What is locked, e.g. `pipeline:docs`. */
   readonly scope: string;
@@ -104,7 +104,7 @@ export async function describeLockHolder(
 }
 
 /** A number that rises with every call, even if Redis was emptied in between: the fence of in-place writes. */
-export async function nextRunSequence(redis: Redis, prefix: string): Promise<number> {
+export async function nextRunSequence(redis: RedisConnection, prefix: string): Promise<number> {
   const ask = () => runScript(redis, NEXT_SEQUENCE, [runKeys(prefix).sequence], []);
   try {
     return Number(await waitOutRefusals(ask));
@@ -114,7 +114,7 @@ export async function nextRunSequence(redis: Redis, prefix: string): Promise<num
 }
 
 async function askForLock(
-  redis: Redis,
+  redis: RedisConnection,
   scope: string,
   keys: readonly string[],
   args: readonly (string | number)[],
@@ -179,7 +179,7 @@ function describeHolder(scope: string, owner: Holder | null, ttlMs: number): str
 }
 
 interface HeldLock {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly keys: readonly string[];
   readonly value: string;
   readonly ttlMs: number;

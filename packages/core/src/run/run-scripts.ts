@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../redis/connection.ts';
 
 /** A Lua script, run by its hash and sent whole only when Redis does not have it yet. */
 export interface Script {
@@ -12,7 +12,7 @@ function script(source: string): Script {
 }
 
 export async function runScript(
-  redis: Redis,
+  redis: RedisConnection,
   { source, sha1 }: Script,
   keys: readonly string[],
   args: readonly (string | number)[],

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
 import { parseStored } from '../redis/stored-value.ts';
 import { VERSION } from '../version.ts';
@@ -27,7 +27,7 @@ export interface WorkerPresence {
 }
 
 export interface AnnounceOptions {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   readonly prefix: string;
   readonly workerId: string;
   /** Inference processes. */
@@ -76,11 +76,11 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
 }
 
 /** How many workers showed a sign of life within the last 15 seconds. */
-export async function countWorkers(redis: Redis, prefix: string): Promise<number> {
+export async function countWorkers(redis: RedisConnection, prefix: string): Promise<number> {
   return redis.zcount(runKeys(prefix).workers, Date.now() - TTL_MS, '+inf');
 }
 
-export async function connectedWorkers(redis: Redis, prefix: string): Promise<ConnectedWorker[]> {
+export async function connectedWorkers(redis: RedisConnection, prefix: string): Promise<ConnectedWorker[]> {
   const keys = runKeys(prefix);
   await redis.zremrangebyscore(keys.workers, '-inf', String(Date.now() - 24 * 3600 * 1000));
   const ids = await redis.zrange(keys.workers, '0', String(MAX_LISTED - 1));

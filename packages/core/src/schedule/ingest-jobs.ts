@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../redis/connection.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
 import {
@@ -28,9 +28,9 @@ export interface ExecuteOptions {
 
 export interface IngestJobsOptions {
   /** For commands; its own clock is what decides. */
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   /** For blocking reads, of role `worker`. */
-  readonly connection: Redis;
+  readonly connection: RedisConnection;
   readonly prefix: string;
   /** Ingests at a time in this process. Defaults to 1. */
   readonly concurrency?: number;
@@ -190,7 +190,7 @@ function scheduledFor(job: Job): number | null {
 }
 
 /** Takes, or keeps, the one place in which a request of a pipeline may wait. */
-async function mayWait(redis: Redis, key: string, job: Job): Promise<boolean> {
+async function mayWait(redis: RedisConnection, key: string, job: Job): Promise<boolean> {
   const id = String(job.id);
   if ((await redis.set(key, id, 'PX', WAITING_TTL_MS, 'NX')) !== null) return true;
   if ((await redis.get(key)) !== id) return false;
@@ -198,6 +198,6 @@ async function mayWait(redis: Redis, key: string, job: Job): Promise<boolean> {
   return true;
 }
 
-async function leaveWaiting(redis: Redis, key: string, job: Job): Promise<void> {
+async function leaveWaiting(redis: RedisConnection, key: string, job: Job): Promise<void> {
   if ((await redis.get(key)) === job.id) await redis.del(key);
 }

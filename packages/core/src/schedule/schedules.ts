@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, type JobSchedulerJson } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
 import { parseStored } from '../redis/stored-value.ts';
 import { redisFailure } from '../run/redis-failure.ts';
@@ -30,7 +30,7 @@ export interface ListedSchedule extends Schedule {
 }
 
 export interface SchedulesOptions {
-  readonly connection: Redis;
+  readonly connection: RedisConnection;
   readonly prefix: string;
   /** Milliseconds since the epoch. Defaults to Date.now. */
   readonly now?: () => number;
@@ -46,7 +46,7 @@ const JOB_OPTIONS = { removeOnComplete: { count: 100 }, removeOnFail: { age: 7 *
  */
 export class Schedules {
   readonly #queue: Queue;
-  readonly #redis: Redis;
+  readonly #redis: RedisConnection;
   readonly #keys: RunKeys;
   readonly #now: () => number;
 
