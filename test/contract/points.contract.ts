@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ScannedPoint, StoredPoint } from '@embedline/core';
+import { whereEqual, type ScannedPoint, type StoredPoint } from '@embedline/core';
 import { apply } from '../support/point-model.ts';
 import { chunkOf, MANIFEST, pointOf, vectorOf } from '../support/points.ts';
 import { uniqueName, type StoreOpener } from './open-generation.ts';
@@ -177,7 +177,7 @@ export function describePoints(name: string, { openStore, openPoints }: StoreOpe
         { runSequence: 1 },
       );
       const search = (filter: Record<string, string | number | boolean | null>, limit = 100) =>
-        points.search({ vector: vectorOf('text 3'), filter, limit });
+        points.search({ vector: vectorOf('text 3'), filter: whereEqual(filter), limit });
       const all = await search({}, 5);
       expect(all).toHaveLength(5);
       expect(all[0]).toMatchObject({ documentId: 'doc 3', text: 'text 3' });

@@ -1,4 +1,4 @@
-import type { GenerationPoints, SearchFilter } from '@embedline/core';
+import { parseFilters, whereEqual, type GenerationPoints, type MetadataScalar } from '@embedline/core';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { MANIFEST, pointOf, vectorOf } from '../support/points.ts';
@@ -194,8 +194,10 @@ describe('qdrant: filters on metadata', () => {
 
   const strictness = 'all';
   const indexings = /^PUT .*\/index$/;
-  const found = async (points: GenerationPoints, filter: SearchFilter) =>
-    (await points.search({ vector: vectorOf('text'), filter })).map(({ documentId }) => documentId);
+  const found = async (points: GenerationPoints, filter: Record<string, MetadataScalar>) =>
+    (await points.search({ vector: vectorOf('text'), filter: whereEqual(filter) })).map(
+      ({ documentId }) => documentId,
+    );
 
   test('each field is indexed once, before its first point, for a server that allows no other', async () => {
     const { double, store, generation, points } = await openPoints({ strictness });
@@ -214,6 +216,23 @@ describe('qdrant: filters on metadata', () => {
     });
     expect(await found(again, { isbn: '1', year: 2001 })).toEqual(['a']);
     expect(double.journal.filter((request) => indexings.test(request))).toHaveLength(before + 1);
+  });
+
+  test('in strict mode a value that is not typed is looked for in the type that the index has', async () => {
+    const { points } = await openPoints({ strictness });
+    const fields = { year: 1999, code: '7', day: '2024-05-01' };
+    await points.upsert([pointOf('a', 'text', { metadata: fields })], { runSequence: 1 });
+    const search = async (...filters: string[]) => {
+      const filter = parseFilters(filters);
+      const hits = await points.search({ vector: vectorOf('text'), filter });
+      expect(await points.count({ filter })).toBe(hits.length);
+      return hits.length;
+    };
+    expect(await search('year=1999', 'code=7')).toBe(1);
+    expect(await search('year!=1999')).toBe(0);
+    expect(await search('day>=2024-05-01', 'day:date=2024-05-01')).toBe(1);
+    await expect(search('year:text=1999')).rejects.toThrow(/Index required/);
+    await expect(search('absent=1')).rejects.toThrow(/Index required/);
   });
 
   test('one that could not be made for now is made with the next points', async () => {

@@ -1,4 +1,5 @@
 import type { VectorStore } from '@embedline/core';
+import { describeFilters } from './filters.contract.ts';
 import { describeGenerations } from './generations.contract.ts';
 import { storeOpener } from './open-generation.ts';
 import { describePoints } from './points.contract.ts';
@@ -8,4 +9,5 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
   const opener = storeOpener(open);
   describeGenerations(name, opener);
   describePoints(name, opener);
+  describeFilters(name, opener);
 }

@@ -136,7 +136,7 @@ describe('what a person can get wrong is refused with the reason and the remedy'
       bench,
       ['search', 'x', '--collection', 'docs', '--filter', 'year'],
       2,
-      /not of the form FIELD=VALUE/,
+      /expected FIELD=VALUE/,
     );
     await refused(bench, ['frobnicate'], 2, /unknown command 'frobnicate'/);
   });

@@ -17,7 +17,6 @@ import {
   Releasers,
   textHash,
 } from '@embedline/core';
-import { parseFilters } from '../../apps/producer/src/commands/search.ts';
 import { chunkOf } from '../support/points.ts';
 
 describe('ids', () => {
@@ -157,11 +156,4 @@ test('secrets do not get into texts', () => {
   ];
   for (const text of texts) expect(redactSecrets(text)).not.toMatch(/hunter2|p@ss/);
   expect(redactSecrets('http://host:6333/path?a=b@c is fine')).toBe('http://host:6333/path?a=b@c is fine');
-});
-
-test('filters', () => {
-  expect(
-    parseFilters(['year=2009', 'name=John', 'code="007"', 'open=true', 'gone=null', 'zip=01234']),
-  ).toEqual({ year: 2009, name: 'John', code: '007', open: true, gone: null, zip: '01234' });
-  expect(() => parseFilters(['=x'])).toThrow(EmbedlineError);
 });

@@ -105,7 +105,16 @@ export { VERSION } from './version.ts';
 export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';
+export { parseFilters } from './vector-store/filter/parse-filter.ts';
+export {
+  whereEqual,
+  whereHas,
+  type FilterCondition,
+  type SearchFilter,
+  type ValueMatcher,
+} from './vector-store/filter/search-filter.ts';
 export type {
+  CountOptions,
   Generation,
   GenerationManifest,
   GenerationPoints,
@@ -116,7 +125,6 @@ export type {
   ReadOptions,
   ScannedPoint,
   ScanOptions,
-  SearchFilter,
   SearchHit,
   SearchQuery,
   StoreKind,

@@ -2,7 +2,7 @@ import { badBody, checkId, Rejection } from './rejection.ts';
 
 export type Payload = Record<string, unknown>;
 
-export const INDEX_TYPES = ['keyword', 'integer', 'float', 'bool'] as const;
+export const INDEX_TYPES = ['keyword', 'integer', 'float', 'bool', 'datetime'] as const;
 export type IndexType = (typeof INDEX_TYPES)[number];
 
 /**
@@ -19,36 +19,42 @@ export interface FilterContext {
 interface Condition {
   readonly has_id?: readonly string[];
   readonly is_null?: { readonly key: string };
+  readonly is_empty?: { readonly key: string };
   readonly key?: string;
   readonly match?: { readonly value?: unknown; readonly any?: readonly unknown[] };
-  readonly range?: {
-    readonly lt?: number;
-    readonly lte?: number;
-    readonly gt?: number;
-    readonly gte?: number;
-  };
+  readonly range?: Range;
 }
 
-/** Compiles a filter of `must` conditions, the only ones the adapter sends; anything else is refused. */
-export function compileFilter(
-  filter: unknown,
-  context: FilterContext,
-): (id: string, payload: Payload) => boolean {
+type Bound = 'lt' | 'lte' | 'gt' | 'gte';
+type Range = Readonly<Partial<Record<Bound, number | string>>>;
+type Clause = 'must' | 'should' | 'must_not';
+type Clauses = Readonly<Partial<Record<Clause, readonly (Condition | Clauses)[]>>>;
+type Test = (id: string, payload: Payload) => boolean;
+
+/** Compiles a filter of the clauses that the adapter sends, nested or not; anything else is refused. */
+export function compileFilter(filter: unknown, context: FilterContext): Test {
   if (filter === undefined || filter === null) return () => true;
-  const { must, ...others } = filter as { must?: readonly Condition[] };
+  const { must = [], should = [], must_not: mustNot = [], ...others } = filter as Clauses;
   if (Object.keys(others).length > 0)
     throw badBody(`the double knows no filter clause ${Object.keys(others).join(', ')}`);
-  const tests = (must ?? []).map((condition) => compile(condition, context));
-  return (id, payload) => tests.every((test) => test(id, payload));
+  const [all, any, none] = [must, should, mustNot].map((part) => part.map((one) => compile(one, context)));
+  return (id, payload) =>
+    (all ?? []).every((test) => test(id, payload)) &&
+    (any?.length === 0 || (any ?? []).some((test) => test(id, payload))) &&
+    !(none ?? []).some((test) => test(id, payload));
 }
 
-function compile(condition: Condition, context: FilterContext): (id: string, payload: Payload) => boolean {
-  const { has_id: ids, is_null: isNull, key, match, range } = condition;
+function compile(given: Condition | Clauses, context: FilterContext): Test {
+  if (['must', 'should', 'must_not'].some((clause) => clause in given)) return compileFilter(given, context);
+  const condition = given as Condition;
+  const { has_id: ids, is_null: isNull, is_empty: isEmpty, key, match, range } = condition;
   if (ids !== undefined) {
     const set = new Set(ids.map(checkId));
     return (id) => set.has(id);
   }
   if (isNull !== undefined) return (_, payload) => valuesAt(payload, isNull.key).includes(null);
+  if (isEmpty !== undefined)
+    return (_, payload) => valuesAt(payload, isEmpty.key).every((value) => value === null);
   if (key === undefined) throw badBody('data did not match any variant of untagged enum Condition');
   assertIndexed(key, condition, context);
   if (match !== undefined) {
@@ -58,10 +64,41 @@ function compile(condition: Condition, context: FilterContext): (id: string, pay
     const wanted = new Set(match.any ?? [match.value]);
     return (_, payload) => valuesAt(payload, key).some((value) => wanted.has(value));
   }
-  if (range !== undefined)
-    return (_, payload) =>
-      valuesAt(payload, key).some((value) => typeof value === 'number' && within(value, range));
+  if (range !== undefined) return (_, payload) => valuesAt(payload, key).some(rangeTest(range));
   throw badBody('data did not match any variant of untagged enum Condition');
+}
+
+/** Of numbers, or of dates: the bounds decide, which must all be of one kind. */
+function rangeTest(range: Range): (value: unknown) => boolean {
+  const bounds = Object.entries(range);
+  const dates = isDateRange(range);
+  const limits = bounds.map(([bound, limit]) => [bound as Bound, dates ? instantOf(limit) : limit] as const);
+  if (limits.some(([, limit]) => typeof limit !== 'number'))
+    throw badBody('data did not match any variant of untagged enum RangeInterface');
+  return (value) => {
+    const number = dates ? instantOf(value) : value;
+    return (
+      typeof number === 'number' && limits.every(([bound, limit]) => compare(number, bound, Number(limit)))
+    );
+  };
+}
+
+function compare(value: number, bound: Bound, limit: number): boolean {
+  if (bound === 'lt') return value < limit;
+  if (bound === 'lte') return value <= limit;
+  return bound === 'gt' ? value > limit : value >= limit;
+}
+
+function isDateRange(range: Range): boolean {
+  return Object.values(range).some((limit) => typeof limit === 'string');
+}
+
+/** To the millisecond, which is enough here; null for what is not a date. */
+function instantOf(value: unknown): number | null {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d/.test(value)) return null;
+  const hasOffset = /([zZ]|[+-]\d\d:?\d\d)$/.test(value.slice(10));
+  const ms = Date.parse(hasOffset || value.length === 10 ? value : `${value}Z`);
+  return Number.isNaN(ms) ? null : ms;
 }
 
 function assertIndexed(key: string, condition: Condition, { indexed, strictness }: FilterContext): void {
@@ -78,17 +115,10 @@ function assertIndexed(key: string, condition: Condition, { indexed, strictness 
 
 /** Those that serve a condition, each of which is enough. */
 function indexTypesFor({ match, range }: Condition): readonly IndexType[] {
-  if (range !== undefined) return ['integer', 'float'];
+  if (range !== undefined) return isDateRange(range) ? ['datetime'] : ['integer', 'float'];
   const value = match?.value ?? match?.any?.[0];
   if (typeof value === 'number') return ['integer'];
   return [typeof value === 'boolean' ? 'bool' : 'keyword'];
-}
-
-function within(
-  value: number,
-  { lt = Infinity, lte = Infinity, gt = -Infinity, gte = -Infinity }: NonNullable<Condition['range']>,
-): boolean {
-  return value < lt && value <= lte && value > gt && value >= gte;
 }
 
 /** Elements of an array, or the one value; none when it is absent. */

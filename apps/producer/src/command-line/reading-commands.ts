@@ -12,13 +12,26 @@ export function addReadingCommands(program: Command, run: Run): void {
     .description('find the chunks nearest to a text')
     .requiredOption('-c, --collection <name>', 'where to look')
     .option('-n, --limit <n>', 'number of hits', wholeNumber(1), 5)
-    .option('-f, --filter <field=value>', 'only hits with this metadata; may be repeated', collect, [])
+    .option('-f, --filter <condition>', 'only hits with this metadata; repeated, all must hold', collect, [])
     .option('--exact', 'compare with every point instead of an index')
     .option('--model <id>', "the collection's model, when it lies elsewhere than at ingest")
     .option('--json', 'one JSON object per hit')
     .addHelpText(
       'after',
-      `\nExample:\n  embedline search "war on poverty" --collection sotu --filter year=1964`,
+      `
+Filters compare a metadata field, or document_id, title or pipeline, with a value:
+  year=2009              the text or the number; likewise true, false and null
+  isbn:text=2009         of this type only: text, number, boolean or date
+  lang!=de               not this value; points without the field pass
+  year>=2009             a range of numbers or dates, also <=, > and <
+  day<=2024-05-01        a day is the whole day, in UTC
+  "lang in de,fr"        one of these; "lang not in de,fr" none of them
+  "name=\\"a, b\\""        double quotes make a text, and let fields hold anything
+A field that holds a list matches when one of its elements does.
+
+Examples:
+  embedline search "war on poverty" --collection sotu --filter year=1964
+  embedline search "inflation" --collection sotu --filter 'year>=1970' --filter 'party!=Democratic'`,
     )
     .action((text: string, flags: SearchFlags) => run((context) => searchCommand(text, flags, context)));
   program

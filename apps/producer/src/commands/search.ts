@@ -1,17 +1,19 @@
 import {
   createEmbedder,
   EmbedlineError,
+  parseFilters,
   Releasers,
   resolveModel,
   sameModel,
   type Generation,
-  type MetadataScalar,
+  type GenerationPoints,
   type ResolvedModel,
   type SearchFilter,
 } from '@embedline/core';
 import { liveGeneration } from '../ingest/live-generation.ts';
 import { hitJson, renderHits } from '../terminal/hits.ts';
-import { openStoreForReading, printJson, printLine, EXIT, type CommandContext } from './context.ts';
+import { explainEmptySearch } from '../search/explain-empty-search.ts';
+import { notice, openStoreForReading, printJson, printLine, EXIT, type CommandContext } from './context.ts';
 
 export interface SearchFlags {
   readonly collection: string;
@@ -49,7 +51,18 @@ export async function searchCommand(
   });
   if (flags.json === true) for (const hit of hits) printJson(context.stdout, hitJson(hit));
   else printLine(context.stdout, renderHits(text, hits, context.style));
+  if (hits.length === 0) await explainEmpty(points, filter, context);
   return EXIT.done;
+}
+
+/** On stderr, so that programs that read the hits are not disturbed. */
+async function explainEmpty(
+  points: GenerationPoints,
+  filter: SearchFilter,
+  context: CommandContext,
+): Promise<void> {
+  const reasons = await explainEmptySearch(points, filter, context.signal);
+  for (const reason of reasons) notice(context, reason);
 }
 
 async function modelOf(
@@ -73,28 +86,4 @@ async function modelOf(
     `Collection ${collection} was made with ${model.id} (${model.hash.slice(0, 12)}, ${model.dtype}), the model here is ` +
       `${resolved.spec.id} (${resolved.spec.hash.slice(0, 12)}). Put that model below ${modelsDirectory}, or name it with --model.`,
   );
-}
-
-/**
- * `year=2009` compares with a number, `name="2009"` with a text; true, false and null are themselves.
- * @throws EmbedlineError USAGE
- */
-export function parseFilters(filters: readonly string[]): SearchFilter {
-  const entries = filters.map((filter): [string, MetadataScalar] => {
-    const at = filter.indexOf('=');
-    if (at > 0) return [filter.slice(0, at).trim(), parseValue(filter.slice(at + 1).trim())];
-    throw new EmbedlineError(
-      'USAGE',
-      `Filter ${JSON.stringify(filter)} is not of the form FIELD=VALUE, e.g. --filter year=2009.`,
-    );
-  });
-  return Object.fromEntries(entries);
-}
-
-function parseValue(text: string): MetadataScalar {
-  if (text === 'true' || text === 'false') return text === 'true';
-  if (text === 'null') return null;
-  const quoted = /^"(.*)"$/s.exec(text)?.[1];
-  if (quoted !== undefined) return quoted;
-  return text !== '' && String(Number(text)) === text && Number.isFinite(Number(text)) ? Number(text) : text;
 }

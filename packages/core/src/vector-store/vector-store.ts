@@ -1,5 +1,6 @@
-import type { ChunkRecord, DocumentMark, Metadata, MetadataScalar } from '../document.ts';
+import type { ChunkRecord, DocumentMark, Metadata } from '../document.ts';
 import type { ModelSpec } from '../embedder/embedder.ts';
+import type { SearchFilter } from './filter/search-filter.ts';
 
 export type StoreKind = 'sqlite' | 'qdrant';
 
@@ -85,13 +86,16 @@ export interface WriteOptions extends ReadOptions {
   readonly runSequence: number;
 }
 
-/** Equality on metadata fields or on `document_id`; all must hold. A value matches an array that contains it. */
-export type SearchFilter = Readonly<Record<string, MetadataScalar>>;
+export interface CountOptions extends ReadOptions {
+  readonly pipeline?: string;
+  readonly filter?: SearchFilter;
+}
 
 export interface SearchQuery extends ReadOptions {
   readonly vector: Float32Array;
   /** Defaults to 10. */
   readonly limit?: number;
+  /** Defaults to every point. */
   readonly filter?: SearchFilter;
   /** Compare with every point instead of an index. Defaults to false. */
   readonly exact?: boolean;
@@ -126,8 +130,8 @@ export interface GenerationPoints {
   delete(ids: readonly string[], options: WriteOptions): Promise<void>;
   /** Streams every point of a pipeline (or of all, or of one document of a pipeline) in pages, in bounded memory. */
   scan(options?: ScanOptions): AsyncIterable<readonly ScannedPoint[]>;
-  /** Exact count of points of a pipeline, or of all. */
-  count(options?: ReadOptions & { readonly pipeline?: string }): Promise<number>;
+  /** Exact count of the points of a pipeline or of all, and of those that pass a filter. */
+  count(options?: CountOptions): Promise<number>;
   search(query: SearchQuery): Promise<readonly SearchHit[]>;
   /** What the store itself says of the state that the points are in. Takes as long as reading them all may take. */
   health(options?: ReadOptions): Promise<Health>;

@@ -1,5 +1,6 @@
 import type { ChunkRecord, MetadataValue } from '../../document.ts';
 import { isEmbedlineError } from '../../errors.ts';
+import { parseDate } from '../filter/dates.ts';
 import type { QdrantConnection } from './connection.ts';
 import { metadataKey } from './qdrant-filter.ts';
 
@@ -9,6 +10,7 @@ import { metadataKey } from './qdrant-filter.ts';
  */
 const SCHEMAS = {
   string: { type: 'keyword', on_disk: true },
+  date: { type: 'datetime', on_disk: true },
   number: { type: 'float', on_disk: true },
   boolean: 'bool',
 } as const;
@@ -80,5 +82,7 @@ export class MetadataIndexes {
 /** Of a list, that of its first element that has one; null says nothing. */
 function typeOf(value: MetadataValue): FieldType | null {
   const first = [value].flat().find((scalar) => scalar !== null);
-  return first === undefined ? null : (typeof first as FieldType);
+  if (first === undefined) return null;
+  if (typeof first === 'string') return parseDate(first) === null ? 'string' : 'date';
+  return typeof first as FieldType;
 }

@@ -1,11 +1,14 @@
 import type { Schemas } from '@qdrant/js-client-rest';
-import type { MetadataScalar } from '../../document.ts';
-import type { SearchFilter } from '../vector-store.ts';
+import { formatInstant } from '../filter/dates.ts';
+import {
+  POINT_FIELDS,
+  type Bounds,
+  type FilterCondition,
+  type SearchFilter,
+  type ValueMatcher,
+} from '../filter/search-filter.ts';
 
 type Filter = Schemas['Filter'];
-
-/** Payload fields of a point that a filter may name besides those of its metadata. */
-const POINT_FIELDS = new Set(['document_id', 'pipeline', 'title']);
 
 /** The fence: leaves points that a later run wrote out. */
 export function notNewerThan(runSequence: number) {
@@ -22,7 +25,12 @@ export function byDocument(pipeline: string, documentId: string): Filter {
 
 /** Conditions on metadata fields, or on fields of the point itself. */
 export function toFilter(filter: SearchFilter): Filter {
-  return { must: Object.entries(filter).map(([field, value]) => toCondition(field, value)) };
+  return { must: filter.map(toCondition) };
+}
+
+/** Where the value of a field that a filter names is in a payload. */
+export function payloadKey(field: string): string {
+  return POINT_FIELDS.has(field) ? field : metadataKey(field);
 }
 
 /** Where a metadata field is in a payload, as paths of Qdrant are written. */
@@ -30,10 +38,35 @@ export function metadataKey(field: string): string {
   return `metadata.${/^[\w-]+$/.test(field) ? field : JSON.stringify(field)}`;
 }
 
-function toCondition(field: string, value: MetadataScalar): Schemas['Condition'] {
-  const key = POINT_FIELDS.has(field) ? field : metadataKey(field);
-  if (value === null) return { is_null: { key } };
-  // A range, of whole numbers as well: that is what an index of numbers serves (metadata-indexes.ts).
-  if (typeof value === 'number') return { key, range: { gte: value, lte: value } };
-  return { key, match: { value } };
+function toCondition({ field, negated, anyOf }: FilterCondition): Schemas['Condition'] {
+  const key = payloadKey(field);
+  const alternatives = anyOf.map((matcher) => toAlternative(key, matcher));
+  if (negated) return { must_not: alternatives };
+  const [only] = alternatives;
+  return only !== undefined && alternatives.length === 1 ? only : { should: alternatives };
+}
+
+function toAlternative(key: string, matcher: ValueMatcher): Schemas['Condition'] {
+  switch (matcher.kind) {
+    case 'present':
+      return { must_not: [{ is_empty: { key } }] };
+    case 'null':
+      return { is_null: { key } };
+    case 'text':
+    case 'boolean':
+      return { key, match: { value: matcher.value } };
+    case 'number':
+      // A range, of whole numbers as well: that is what an index of numbers serves (metadata-indexes.ts).
+      return { key, range: boundsOf(matcher, (limit) => limit) };
+    case 'date':
+      return { key, range: boundsOf(matcher, formatInstant) };
+  }
+}
+
+function boundsOf<T>(bounds: Bounds<number>, write: (limit: number) => T): Bounds<T> {
+  const limits = (['gt', 'gte', 'lt', 'lte'] as const).flatMap((name) => {
+    const limit = bounds[name];
+    return limit === undefined ? [] : [[name, write(limit)]];
+  });
+  return Object.fromEntries(limits) as Bounds<T>;
 }

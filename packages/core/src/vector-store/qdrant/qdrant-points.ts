@@ -3,6 +3,7 @@ import type { ChunkRecord } from '../../document.ts';
 import { assertPoints } from '../assert-point.ts';
 import { fromPayload, type PointPayload } from '../payload.ts';
 import type {
+  CountOptions,
   Generation,
   GenerationPoints,
   Health,
@@ -18,7 +19,8 @@ import type {
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
 import { MetadataIndexes } from './metadata-indexes.ts';
-import { byDocument, byPipeline, notNewerThan, toFilter } from './qdrant-filter.ts';
+import { byDocument, byPipeline, notNewerThan } from './qdrant-filter.ts';
+import { sendFiltered } from './served-filter.ts';
 import { payloadBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
 
 const REQUESTS_UNDER_WAY = 2;
@@ -155,36 +157,35 @@ export class QdrantPoints implements GenerationPoints {
     }
   }
 
-  async count({ pipeline, signal }: ReadOptions & { readonly pipeline?: string } = {}): Promise<number> {
-    const request = { exact: true, ...(pipeline === undefined ? {} : { filter: byPipeline(pipeline) }) };
-    const { count } = await this.#connection.call(
-      `a count of ${this.#name}`,
-      (client) => client.count(this.#name, request),
-      { signal },
-    );
+  async count({ pipeline, filter = [], signal }: CountOptions = {}): Promise<number> {
+    const { count } = await sendFiltered(this.#connection, {
+      operation: `a count of ${this.#name}`,
+      collection: this.#name,
+      filter,
+      signal,
+      send: (client, own) => {
+        const must = [...(pipeline === undefined ? [] : byPipeline(pipeline).must), own];
+        return client.count(this.#name, { exact: true, filter: { must } });
+      },
+    });
     return count;
   }
 
   async search({
     vector,
     limit = 10,
-    filter = {},
+    filter = [],
     exact = false,
     signal,
   }: SearchQuery): Promise<readonly SearchHit[]> {
-    const request = {
-      query: Array.from(vector),
-      using: VECTOR_NAME,
-      limit,
-      with_payload: true,
-      filter: toFilter(filter),
-      params: { exact },
-    };
-    const { points } = await this.#connection.call(
-      `a search in ${this.#name}`,
-      (client) => client.query(this.#name, request),
-      { signal },
-    );
+    const request = { query: Array.from(vector), using: VECTOR_NAME, limit, with_payload: true };
+    const { points } = await sendFiltered(this.#connection, {
+      operation: `a search in ${this.#name}`,
+      collection: this.#name,
+      filter,
+      signal,
+      send: (client, own) => client.query(this.#name, { ...request, filter: own, params: { exact } }),
+    });
     return points.map(({ id, score, payload }) => {
       const chunk = fromPayload(String(id), payload as unknown as PointPayload);
       const { documentId, chunkIndex, text, title, start, end, metadata } = chunk;

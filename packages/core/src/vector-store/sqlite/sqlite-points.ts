@@ -6,6 +6,7 @@ import type { Patience } from '../../outages.ts';
 import { assertPoints } from '../assert-point.ts';
 import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
 import type {
+  CountOptions,
   Generation,
   GenerationPoints,
   Health,
@@ -21,6 +22,7 @@ import type {
 } from '../vector-store.ts';
 import { signBits, toBytes, toVector, whenFree, writeTransaction } from './database.ts';
 import { searchPoints } from './search.ts';
+import { toSql } from './sql-filter.ts';
 
 /** Points per transaction: long enough to amortise the commit, short enough that other writers get their turn. */
 const POINTS_PER_TRANSACTION = 256;
@@ -160,12 +162,17 @@ export class SqlitePoints implements GenerationPoints {
     }
   }
 
-  async count(options: ReadOptions & { readonly pipeline?: string } = {}): Promise<number> {
-    const { pipeline } = options;
+  async count(options: CountOptions = {}): Promise<number> {
+    const { pipeline, filter = [] } = options;
+    const { sql, values } = toSql(filter, this.#database);
     const rows =
       pipeline === undefined
-        ? await this.#all('SELECT count(*) AS n FROM point', [], options)
-        : await this.#all('SELECT count(*) AS n FROM point WHERE pipeline = ?', [pipeline], options);
+        ? await this.#all(`SELECT count(*) AS n FROM point p WHERE ${sql}`, values, options)
+        : await this.#all(
+            `SELECT count(*) AS n FROM point p WHERE pipeline = ? AND ${sql}`,
+            [pipeline, ...values],
+            options,
+          );
     return Number(rows[0]?.['n'] ?? 0);
   }
 
@@ -212,7 +219,7 @@ export class SqlitePoints implements GenerationPoints {
 
   async #all(
     sql: string,
-    values: (string | number)[],
+    values: readonly (string | number)[],
     { signal }: ReadOptions,
   ): Promise<Record<string, unknown>[]> {
     this.#assertOpen(signal);
