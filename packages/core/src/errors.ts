@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'RUN_NOT_FOUND'
   | 'RUN_LOCKED'
   | 'RUN_SUPERSEDED'
+  | 'RUN_CANCELLED'
   | 'DELETE_GUARD'
   | 'CLOSED'
   | 'INTERRUPTED';

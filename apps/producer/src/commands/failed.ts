@@ -87,7 +87,7 @@ export async function dropFailed(flags: FailedFlags, context: CommandContext): P
   const { runId } = run.spec;
   const letters = await lettersOf(run, flags, ledger);
   const keys = flags.cause === undefined ? 'all' : letters.map(({ key }) => key);
-  const dropped = await ledger.dropDeadLetters(runId, keys);
+  const dropped = await ledger.dropDeadLetters(runId, keys, flags.cause);
   if (flags.json === true) printJson(context.stdout, { type: 'dropped', run: runId, deadLetters: dropped });
   else
     printLine(
@@ -98,10 +98,10 @@ export async function dropFailed(flags: FailedFlags, context: CommandContext): P
 }
 
 async function chooseRun(ledger: RunLedger, runId: string | undefined): Promise<RunProgress> {
-  const runs = runId === undefined ? await ledger.list() : [await ledger.progress(runId)];
   const run =
-    runs.find((candidate) => candidate !== null && (runId !== undefined || candidate.deadLetters > 0)) ??
-    runs[0];
+    runId === undefined
+      ? ((await ledger.index.newestWithDeadLetters()) ?? (await ledger.list(1))[0])
+      : await ledger.progress(runId);
   if (run !== null && run !== undefined) return run;
   throw new EmbedlineError(
     'RUN_NOT_FOUND',

@@ -121,8 +121,8 @@ async function createRun(runId: string, generation: Generation, options: IngestO
 
 /** Jobs of earlier runs of this pipeline that ended early: this run finds what they left undone by comparing. */
 async function forgetQueuedBatches({ ledger, queue, pipeline }: IngestOptions): Promise<void> {
-  for (const run of await ledger.list()) {
-    if (run.spec.pipeline !== pipeline || run.state === 'done') continue;
+  for await (const run of ledger.index.newestFirst(pipeline)) {
+    if (run.state === 'done') continue;
     // The lock is ours, so whoever left the run as running is gone, and may have queued more than it could record.
     if (run.state === 'running') await ledger.end(run.spec.runId, 'failed', 'its process died');
     await queue.removeRun(run.spec.runId);

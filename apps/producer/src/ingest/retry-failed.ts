@@ -101,8 +101,7 @@ async function lockPipeline(runId: string, { failed, redis, prefix }: RetryOptio
 
 /** Only what nothing has overtaken: a later ingest has compared everything again, and a new generation is another one. */
 async function assertNewest({ failed, ledger, store }: RetryOptions): Promise<void> {
-  const runs = await ledger.list();
-  const newest = runs.find(({ spec }) => spec.pipeline === failed.pipeline);
+  const { value: newest } = await ledger.index.newestFirst(failed.pipeline, 1).next();
   if (newest !== undefined && newest.spec.runId !== failed.runId) {
     throw new EmbedlineError(
       'RUN_SUPERSEDED',

@@ -6,10 +6,16 @@ export const INGEST_QUEUE_NAME = 'ingest';
 /** Every Redis key of embedline. All share the prefix's hash tag, so that one script may touch several (hazards B38). */
 export interface RunKeys {
   readonly queueName: string;
-  /** Sorted set of run ids by start (ms). */
+  /** Sorted set of the runs of version 0.1.0, by start (ms): it kept one list of 100 for all pipelines. Only read. */
   readonly runs: string;
   /** Sorted set of the runs that have not ended, by start (ms). */
   readonly runningRuns: string;
+  /** Sorted set of the runs that have dead letters, by start (ms). */
+  readonly runsWithDeadLetters: string;
+  /** Sorted set of the runs of a pipeline, by start (ms). */
+  runsOf(pipeline: string): string;
+  /** Sorted set of the pipelines that have runs, by the start (ms) of the last one. */
+  readonly pipelines: string;
   /** Hash: specification, state, counters. */
   run(runId: string): string;
   /** Bitmap: one bit per finished batch. */
@@ -45,6 +51,9 @@ export function runKeys(prefix: string): RunKeys {
     queueName: QUEUE_NAME,
     runs: `${prefix}:runs`,
     runningRuns: `${prefix}:runs:running`,
+    runsWithDeadLetters: `${prefix}:runs:with-dead-letters`,
+    runsOf: (pipeline) => `${prefix}:runs:of:${pipeline}`,
+    pipelines: `${prefix}:pipelines`,
     run: (runId) => run(runId),
     done: (runId) => run(runId, ':done'),
     deadLetters: (runId) => run(runId, ':dead'),

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { DeadLetter } from '../document.ts';
-import { EmbedlineError, isEmbedlineError } from '../errors.ts';
+import { EmbedlineError } from '../errors.ts';
 import { decodeJob, type EmbedJob } from '../job.ts';
 import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
 import { decodeLetter, encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
+import { runCancelled, runLost, runSuperseded } from './run-errors.ts';
+import { RunIndex } from './run-index.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
 import { decodeRun, parseSpec } from './run-record.ts';
 import {
@@ -19,7 +21,7 @@ import {
   UPDATE_RUN,
   type Script,
 } from './run-scripts.ts';
-import type { BatchResult, ProducerCounts, RunProgress, RunSpec, RunStage, RunState } from './run.ts';
+import type { BatchResult, EndedState, ProducerCounts, RunProgress, RunSpec, RunStage } from './run.ts';
 
 export interface RunLedgerOptions {
   readonly redis: RedisConnection;
@@ -38,9 +40,8 @@ export interface CompletedBatch {
 
 /** Details are kept of so many dead letters of a run; the count goes on beyond. */
 export const MAX_DEAD_LETTERS_KEPT = 10_000;
-/** A run is remembered for 30 days after the last thing that happened to it, and only the last 100 are listed. */
-const RETENTION_SECONDS = 30 * 24 * 3600;
-const MAX_RUNS_LISTED = 100;
+/** A run is forgotten this long after the last thing that happened to it, at the latest; see run-retention.ts. */
+const RETENTION_SECONDS = 90 * 24 * 3600;
 const LETTERS_PER_CALL = 500;
 
 /**
@@ -53,11 +54,19 @@ export class RunLedger {
   readonly #redis: RedisConnection;
   readonly #keys: RunKeys;
   readonly #patience: Patience;
+  /** Finds runs by pipeline and by state. */
+  readonly index: RunIndex;
 
   constructor({ redis, prefix, patience = IMPATIENT }: RunLedgerOptions) {
     this.#redis = redis;
     this.#patience = patience;
     this.#keys = runKeys(prefix);
+    this.index = new RunIndex({
+      redis,
+      keys: this.#keys,
+      progress: (runId) => this.progress(runId),
+      ask: (question) => this.#read('', question),
+    });
   }
 
   /** Writes the record of a new run, in state `running`, stage `reading`; its start is the clock of Redis. */
@@ -66,8 +75,9 @@ export class RunLedger {
     const [seconds, micros] = await this.#read(runId, () => this.#redis.time());
     const startedAtMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const whole: RunSpec = { version: 1, ...spec, startedAtMs };
-    const keys = [...this.#keysOf(runId), this.#keys.runs, this.#keys.runningRuns];
-    await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, MAX_RUNS_LISTED], keys);
+    const { pipeline } = spec;
+    const keys = [...this.#keysOf(runId), this.#keys.runsOf(pipeline), this.#keys.pipelines];
+    await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, pipeline], keys);
     return whole;
   }
 
@@ -77,19 +87,19 @@ export class RunLedger {
     return text === null ? null : parseSpec(text, runId);
   }
 
-  /** @throws RUN_LOST, RUN_SUPERSEDED when the run has ended */
+  /** @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended */
   recordProducer(runId: string, counts: ProducerCounts): Promise<void> {
     return this.#update(runId, ...Object.entries(counts).flat());
   }
 
-  /** @throws RUN_LOST, RUN_SUPERSEDED when the run has ended */
+  /** @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended */
   setStage(runId: string, stage: RunStage): Promise<void> {
     return this.#update(runId, 'stage', stage);
   }
 
   /**
    * What the producer of the run waits for; null when it goes on.
-   * @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
+   * @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended
    */
   setWaiting(runId: string, outage: Outage | null): Promise<void> {
     return this.#update(runId, 'waitingFor', outage === null ? '' : JSON.stringify(outage));
@@ -97,7 +107,7 @@ export class RunLedger {
 
   /**
    * Says, in one step, that all batches are known: only now can a run be complete.
-   * @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
+   * @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended
    */
   seal(runId: string, counts: ProducerCounts): Promise<void> {
     return this.#update(runId, ...Object.entries(counts).flat(), 'sealed', 1, 'stage', 'embedding');
@@ -142,13 +152,13 @@ export class RunLedger {
 
   /**
    * Dead letters of the producer, the only one to call this for a run, one call at a time. One that is kept in detail
-   * and comes again is not counted again. @throws RUN_LOST, RUN_SUPERSEDED when the run has ended
+   * and comes again is not counted again. @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended
    */
   async addDeadLetters(runId: string, letters: readonly (DeadLetter | GivenUpChunk)[]): Promise<void> {
     for (let start = 0; start < letters.length; start += LETTERS_PER_CALL) {
       const slice = letters.slice(start, start + LETTERS_PER_CALL);
       const args = [randomUUID(), MAX_DEAD_LETTERS_KEPT, ...encodeLetters(slice)];
-      if ((await this.#run(ADD_DEAD_LETTERS, runId, args)) === 0) throw superseded(runId);
+      if ((await this.#run(ADD_DEAD_LETTERS, runId, args)) === 0) throw await this.#endedElsewhere(runId);
     }
   }
 
@@ -165,21 +175,27 @@ export class RunLedger {
     return new Map(decoded.filter((entry): entry is [string, EmbedJob] => entry[1] !== null));
   }
 
-  /** Forgets these dead letters of a run, or all. @returns how many @throws RUN_LOST */
-  async dropDeadLetters(runId: string, keys: readonly string[] | 'all'): Promise<number> {
-    if (keys === 'all') return Number(await this.#run(DROP_DEAD_LETTERS, runId, []));
+  /**
+   * Forgets these dead letters of a run, or all; with a code, also those of that code that are only counted.
+   * @returns how many @throws RUN_LOST
+   */
+  async dropDeadLetters(runId: string, keys: readonly string[] | 'all', code?: string): Promise<number> {
+    if (keys === 'all') return Number(await this.#run(DROP_DEAD_LETTERS, runId, ['']));
     let dropped = 0;
-    for (let start = 0; start < keys.length; start += LETTERS_PER_CALL)
-      dropped += Number(
-        await this.#run(DROP_DEAD_LETTERS, runId, keys.slice(start, start + LETTERS_PER_CALL)),
-      );
+    for (let start = 0; start < keys.length; start += LETTERS_PER_CALL) {
+      const slice = keys.slice(start, start + LETTERS_PER_CALL);
+      dropped += Number(await this.#run(DROP_DEAD_LETTERS, runId, ['keys', ...slice]));
+    }
+    if (code !== undefined) dropped += Number(await this.#run(DROP_DEAD_LETTERS, runId, [code]));
     return dropped;
   }
 
-  /** Ends a run; the first end wins. @throws RUN_LOST */
-  async end(runId: string, state: Exclude<RunState, 'running'>, message: string | null): Promise<void> {
-    const keys = [...this.#keysOf(runId), this.#keys.runningRuns];
-    await this.#run(END_RUN, runId, [state, message ?? '', runId], keys);
+  /** Ends a run; the first end wins. @returns whether this was it @throws RUN_LOST */
+  async end(runId: string, state: EndedState, message: string | null): Promise<boolean> {
+    // Version 0.1.0 does not know `cancelled`: see decodeState in run-record.ts.
+    const stored = state === 'cancelled' ? ['interrupted', state] : [state, ''];
+    const [known = '', exact = ''] = stored;
+    return (await this.#run(END_RUN, runId, [known, message ?? '', runId, exact])) === 1;
   }
 
   /** The runs that have not ended, oldest first, as Redis lists them; one whose producer died is among them. */
@@ -193,11 +209,14 @@ export class RunLedger {
     return decodeRun(runId, await this.#read(runId, read));
   }
 
-  /** Runs, newest first, but for those whose record is not readable. */
-  async list(limit = MAX_RUNS_LISTED): Promise<RunProgress[]> {
-    const ids = await this.#read('', () => this.#redis.zrevrange(this.#keys.runs, 0, limit - 1));
-    const runs = await Promise.all(ids.map((id) => this.progress(id).catch(nullIfUnreadable)));
-    return runs.filter((run) => run !== null);
+  /** The newest runs of all pipelines, newest first, but for those whose record is not readable. */
+  async list(limit = 100): Promise<RunProgress[]> {
+    const runs: RunProgress[] = [];
+    for await (const run of this.index.newestFirst(undefined, limit)) {
+      runs.push(run);
+      if (runs.length === limit) break;
+    }
+    return runs;
   }
 
   /** In the order of the scripts' KEYS. */
@@ -210,11 +229,18 @@ export class RunLedger {
       keys.byWorker(runId),
       keys.rate(runId),
       keys.retryJobs(runId),
+      keys.runningRuns,
+      keys.runsWithDeadLetters,
     ];
   }
 
   async #update(runId: string, ...fields: (string | number)[]): Promise<void> {
-    if ((await this.#run(UPDATE_RUN, runId, fields)) === 0) throw superseded(runId);
+    if ((await this.#run(UPDATE_RUN, runId, fields)) === 0) throw await this.#endedElsewhere(runId);
+  }
+
+  async #endedElsewhere(runId: string): Promise<EmbedlineError> {
+    const run = await this.progress(runId);
+    return run?.state === 'cancelled' ? runCancelled(runId) : runSuperseded(runId);
   }
 
   async #run(
@@ -229,7 +255,7 @@ export class RunLedger {
         throw redisFailure(`Writing the record of run ${runId} to Redis`, cause);
       }),
     );
-    if (answer === -1) throw lost(runId);
+    if (answer === -1) throw runLost(runId);
     return answer;
   }
 
@@ -243,11 +269,6 @@ export class RunLedger {
   }
 }
 
-function nullIfUnreadable(error: unknown): null {
-  if (isEmbedlineError(error, 'RUN_LOST')) return null;
-  throw error;
-}
-
 function decodeStoredJob(text: string): EmbedJob | null {
   try {
     return decodeJob(JSON.parse(text));
@@ -259,19 +280,4 @@ function decodeStoredJob(text: string): EmbedJob | null {
 /** True when every batch of a sealed run is done. A queue that is empty says nothing (hazards 0.8). */
 export function isComplete(run: RunProgress): boolean {
   return run.sealed && run.workers.batchesDone >= run.producer.batchesTotal;
-}
-
-function lost(runId: string): EmbedlineError {
-  return new EmbedlineError(
-    'RUN_LOST',
-    `Redis has lost run ${runId}: it was emptied, or restarted without its data. Nothing wrong was written. ` +
-      `Switch on persistence (appendonly yes), then ingest again: that costs only the difference.`,
-  );
-}
-
-function superseded(runId: string): EmbedlineError {
-  return new EmbedlineError(
-    'RUN_SUPERSEDED',
-    `Run ${runId} was ended by another process, which took it for dead. Ingest again: that costs only the difference.`,
-  );
 }

@@ -6,8 +6,11 @@ import { parseStored } from '../redis/stored-value.ts';
 import { NO_PRODUCER_COUNTS, type ProducerCounts, type RunProgress, type RunSpec } from './run.ts';
 
 const name = z.string().min(1).max(200);
-const stateSchema = z.enum(['running', 'done', 'failed', 'interrupted']);
-const stageSchema = z.enum(['reading', 'embedding', 'sweeping', 'publishing', 'ended']);
+/** What a newer version knows besides is tolerated: the run is shown, and is not taken for one that runs. */
+const stateSchema = z
+  .enum(['running', 'done', 'failed', 'interrupted', 'cancelled', 'unknown'])
+  .catch('unknown');
+const stageSchema = z.enum(['reading', 'embedding', 'sweeping', 'publishing', 'ended']).catch('ended');
 /** Workers of a run that are shown. */
 const MAX_WORKERS_SHOWN = 1_000;
 
@@ -66,30 +69,33 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
   const [record, byWorker, rate] = [fieldsOf(run), fieldsOf(workers), fieldsOf(buckets)];
   if (record['spec'] === undefined) return null;
   const spec = parseSpec(record['spec'], runId);
-  const state = stateSchema.safeParse(record['state'] ?? 'running');
-  const stage = stageSchema.safeParse(record['stage'] ?? 'reading');
-  if (!state.success || !stage.success) throw unreadable(runId);
   const number = (field: string) => toCount(record[field]);
   const endedAtMs = record['endedAtMs'] === undefined ? null : number('endedAtMs');
-  const untilSeconds = endedAtMs === null ? nowSeconds : endedAtMs / 1000;
+  const elapsedMs = Math.max(0, (endedAtMs ?? nowSeconds * 1000) - spec.startedAtMs);
   return {
     spec,
-    state: state.data,
-    stage: stage.data,
+    state: decodeState(record),
+    stage: stageSchema.parse(record['stage'] ?? 'reading'),
     sealed: record['sealed'] === '1',
     producer: decodeProducer(number),
     workers: {
-      batchesDone,
+      // The bits of a run that has ended go early, and leave their number.
+      batchesDone: Math.max(batchesDone, number('batchesDone')),
       chunksEmbedded: number('chunksEmbedded'),
       tokensEmbedded: number('tokensEmbedded'),
       bytesDone: number('bytesDone'),
     },
     deadLetters: number('deadLetters'),
+    deadLettersByCode: decodeLetterCounts(record),
     endedAtMs,
+    elapsedMs,
     message:
       (record['message'] ?? '') === '' ? null : (record['message'] ?? '').slice(0, MAX_MESSAGE_CHARACTERS),
     waitingFor: parseStored(record['waitingFor'], outageSchema),
-    chunksPerSecond: chunksPerSecond(rate, spec.startedAtMs / 1000, untilSeconds),
+    chunksPerSecond:
+      endedAtMs === null
+        ? chunksPerSecond(rate, spec.startedAtMs / 1000, nowSeconds)
+        : number('chunksEmbedded') / Math.max(elapsedMs / 1000, 0.001),
     byWorker: decodeWorkers(byWorker),
   };
 }
@@ -99,6 +105,28 @@ const outageSchema: z.ZodType<Outage> = z.object({
   reason: z.string().max(MAX_MESSAGE_CHARACTERS),
   sinceMs: z.number(),
 });
+
+/**
+ * `state` is one that version 0.1.0 knows, so that every reader can tell an ended run; `endedAs` says it more exactly
+ * (`cancelled` is stored as `interrupted`).
+ */
+function decodeState(record: Fields): RunProgress['state'] {
+  const state = stateSchema.parse(record['state'] ?? 'running');
+  const exact = stateSchema.parse(record['endedAs'] ?? 'unknown');
+  return state === 'running' || exact === 'unknown' || exact === 'running' ? state : exact;
+}
+
+const LETTER_COUNT = 'deadLetters:';
+const MAX_CODES = 100;
+
+function decodeLetterCounts(record: Fields): Record<string, number> {
+  const fields = Object.keys(record).filter((field) => field.startsWith(LETTER_COUNT));
+  return Object.fromEntries(
+    fields
+      .slice(0, MAX_CODES)
+      .map((field) => [field.slice(LETTER_COUNT.length, LETTER_COUNT.length + 100), toCount(record[field])]),
+  );
+}
 
 /** Lua writes whole numbers; anything else was not written by it. */
 function toCount(text: string | undefined): number {

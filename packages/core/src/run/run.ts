@@ -20,8 +20,14 @@ export interface RunSpec {
   readonly startedAtMs: number;
 }
 
-/** `running` until it ended in one of the other three. */
-export type RunState = 'running' | 'done' | 'failed' | 'interrupted';
+/** How a run can end. */
+export type EndedState = 'done' | 'failed' | 'interrupted' | 'cancelled';
+
+/**
+ * `running` until it ended. `lost` is not stored but found out (see observe-runs.ts): the run has not ended, and its
+ * producer is gone. `unknown` is a state that a newer version wrote.
+ */
+export type RunState = 'running' | EndedState | 'lost' | 'unknown';
 
 /** Where a running run is. Sealed (all batches are known) from `embedding` on. */
 export type RunStage = 'reading' | 'embedding' | 'sweeping' | 'publishing' | 'ended';
@@ -91,12 +97,16 @@ export interface RunProgress {
   readonly workers: WorkerCounts;
   /** Distinct dead letters, of the producer and of the workers. */
   readonly deadLetters: number;
+  /** The same by code; empty for a run of version 0.1.0. */
+  readonly deadLettersByCode: Readonly<Record<string, number>>;
   readonly endedAtMs: number | null;
-  /** Why it failed or was interrupted, for people. */
+  /** Since its start, by the clock of Redis. */
+  readonly elapsedMs: number;
+  /** Why it failed, was interrupted or is lost, for people. */
   readonly message: string | null;
   /** What the producer waits for, e.g. a store that does not answer; null when it goes on. */
   readonly waitingFor: Outage | null;
-  /** Chunks embedded per second over the last minute of work, by the clock of Redis. */
+  /** Chunks embedded per second, by the clock of Redis: over the last minute while it runs, then over the whole run. */
   readonly chunksPerSecond: number;
   readonly byWorker: readonly {
     readonly workerId: string;
