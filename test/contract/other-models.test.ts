@@ -1,10 +1,12 @@
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resolveModel } from '@embedline/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { createLocalEmbedder } from '../../packages/core/src/embedder/local-embedder.ts';
 import { testBench } from '../support/cli.ts';
+import { runInProcess } from '../support/in-process-cli.ts';
+import { encodeOnnx } from '../support/onnx-file.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const models = fileURLToPath(new URL('../fixtures/tiny-models', import.meta.url));
@@ -50,28 +52,40 @@ test('files that are no model are refused by name', async () => {
   const directory = await temporaryDirectory();
   await cp(join(models, 'steady'), join(directory, 'broken'), { recursive: true });
   await writeFile(join(directory, 'broken', 'onnx', 'model.onnx'), 'not a model');
-  const model = await resolveModel({
-    id: 'broken',
-    modelsDirectory: directory,
-    dataDirectory: '/nonexistent',
+  const options = { id: 'broken', modelsDirectory: directory, dataDirectory: '/nonexistent' };
+  await expect(resolveModel(options)).rejects.toMatchObject({
+    code: 'MODEL_INVALID',
+    message: expect.stringContaining('onnx/model.onnx') as string,
   });
+  // Its inputs and outputs are those of a text encoder, and its graph is no network.
+  await writeFile(join(directory, 'broken', 'onnx', 'model.onnx'), encodeOnnx({}));
+  const model = await resolveModel(options);
   await expect(createLocalEmbedder({ model, processes: 1 })).rejects.toMatchObject({ code: 'MODEL_INVALID' });
 });
 
-test('ingest and search with a model named by its folder; its workers find it by themselves', async () => {
+test('ingest and search with a model named by its folder, which is found again until it moves (issue 13, E18)', async () => {
   const bench = await testBench();
-  const folder = join(models, 'steady');
+  const folder = join(await temporaryDirectory(), 'mine');
+  await cp(join(models, 'steady'), folder, { recursive: true });
   const ingested = await bench.run(
     ['ingest', '-', '--collection', 'docs', '--workers', '1', '--model', folder],
     '{"id":"a","text":"hello world"}\n{"id":"b","text":"quick brown fox"}\n',
   );
   expect(ingested, ingested.stderr).toMatchObject({ code: 0 });
   const search = ['search', 'quick brown fox', '--collection', 'docs', '--json', '--limit', '1'];
-  const unnamed = await bench.run(search);
-  expect(unnamed).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('Model "steady" was not found') as string,
-  });
-  const { json } = await bench.run([...search, '--model', folder]);
-  expect(json).toMatchObject([{ documentId: 'b' }]);
+  expect((await runInProcess(bench, search)).json).toMatchObject([{ documentId: 'b' }]);
+  const moved = `${folder}-moved`;
+  await rename(folder, moved);
+  const lost = await runInProcess(bench, search);
+  expect(lost.code).toBe(1);
+  expect(lost.stderr + lost.stdout).toMatch(/mine \(.*last found it in .*--model \.\/path/);
+  await rename(moved, folder);
+  expect((await runInProcess(bench, [...search, '--model', folder])).json).toMatchObject([
+    { documentId: 'b' },
+  ]);
+  await writeFile(join(folder, 'sentence_bert_config.json'), '{"max_seq_length":16}');
+  const changed = await runInProcess(bench, search);
+  expect(changed.stderr + changed.stdout).toMatch(
+    /was made with mine \(.*but the model in .*mine is mine \(/,
+  );
 });

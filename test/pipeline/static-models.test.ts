@@ -103,7 +103,7 @@ test('a folder that is no model is named by the list, which tells the others', a
   const { bench, modelsDirectory } = await benchWithStaticModel();
   await rename(
     join(modelsDirectory, 'steady', 'onnx', 'model.onnx'),
-    join(modelsDirectory, 'steady', 'model.onnx'),
+    join(modelsDirectory, 'steady', 'weights.onnx'),
   );
   const listed = await bench.run(['models', 'list', '--json']);
   expect(listed).toMatchObject({

@@ -146,7 +146,14 @@ function openCall(call: IngestCall): OpenPipeline {
   });
   return {
     definition: { ...parsed, maxDelete: maxDeleteShare, name, directory },
-    model: { kind: 'transformer', spec: call.model, directory, modelsDirectory: directory, weightsFile: '' },
+    model: {
+      kind: 'transformer',
+      spec: call.model,
+      directory,
+      modelsDirectory: directory,
+      weightsFile: '',
+      warnings: [],
+    },
     corpus: corpusOf(call),
     ...chunkingOf(call),
     close: () => Promise.resolve(),

@@ -109,6 +109,7 @@ export class OpenRuns implements RunSource {
         modelsDirectory: config.modelsDirectory,
         dataDirectory: config.dataDirectory,
         allowRemote: config.allowRemoteModels,
+        hub: config.hub,
       },
       embedder,
     ).then(async (opened) => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
 import { passwordsOf, rememberSecrets } from './redact.ts';
 
@@ -24,6 +25,11 @@ export const environmentVariables = {
     description: '1 lets a worker fetch from the hub a model that a run names and its models folder lacks',
     default: '0',
   },
+  HF_ENDPOINT: {
+    description: 'hub that models are fetched from, e.g. a mirror',
+    default: 'https://huggingface.co',
+  },
+  HF_TOKEN: { description: 'token for hub models that ask for one', default: 'none' },
   EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: '{embedline}' },
   EMBEDLINE_LOG_LEVEL: { description: 'fatal, error, warn, info, debug or trace', default: 'info' },
   EMBEDLINE_NO_INSTALL: { description: '1 forbids installing redis-server with apt-get', default: '0' },
@@ -60,6 +66,10 @@ const schema = z.object({
     .min(1)
     .default(fileURLToPath(new URL('../../../models', import.meta.url))),
   EMBEDLINE_ALLOW_REMOTE_MODELS: flag,
+  HF_ENDPOINT: url(['http:', 'https:']).refine((value) => value === undefined || !hasCredentials(value), {
+    error: 'put the token of the hub into HF_TOKEN, not into its URL',
+  }),
+  HF_TOKEN: z.string().min(1).optional(),
   EMBEDLINE_PREFIX: z
     .string()
     .regex(/\{[^{}]+\}/, 'expected a prefix with a hash tag, e.g. {embedline}')
@@ -76,6 +86,8 @@ export interface Config {
   readonly dataDirectory: string;
   readonly modelsDirectory: string;
   readonly allowRemoteModels: boolean;
+  /** Where hub models are fetched from. */
+  readonly hub: HubOptions;
   readonly prefix: string;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly noInstall: boolean;
@@ -88,8 +100,11 @@ export interface Config {
  */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  rememberSecrets([...passwordsOf(given['REDIS_URL']), ...passwordsOf(given['QDRANT_URL'])]);
-  // HF_TOKEN is read by transformers.js, for hub models that ask for one.
+  rememberSecrets([
+    ...passwordsOf(given['REDIS_URL']),
+    ...passwordsOf(given['QDRANT_URL']),
+    ...passwordsOf(given['HF_ENDPOINT']),
+  ]);
   rememberSecrets(['QDRANT_API_KEY', 'HF_TOKEN', 'HF_ACCESS_TOKEN'].map((name) => given[name]));
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
@@ -104,6 +119,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
     dataDirectory: resolve(cwd, value.EMBEDLINE_HOME),
     modelsDirectory: resolve(cwd, value.EMBEDLINE_MODELS),
     allowRemoteModels: value.EMBEDLINE_ALLOW_REMOTE_MODELS,
+    hub: Object.freeze({
+      endpoint: (value.HF_ENDPOINT ?? DEFAULT_HUB.endpoint).replace(/\/+$/, ''),
+      token: value.HF_TOKEN ?? null,
+    }),
     prefix: value.EMBEDLINE_PREFIX,
     logLevel: value.EMBEDLINE_LOG_LEVEL,
     noInstall: value.EMBEDLINE_NO_INSTALL,

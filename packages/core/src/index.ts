@@ -27,7 +27,8 @@ export {
   sameModel,
   type ModelKind,
   type ResolvedModel,
-} from './embedder/model-files.ts';
+} from './embedder/resolve-model.ts';
+export { findModelPlace, rememberModelPlace } from './embedder/model-places.ts';
 export type { ResolveModelOptions } from './embedder/resolve-model-options.ts';
 export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';

@@ -16,7 +16,7 @@ import { sampleChunks } from '../readers/sample-chunks.ts';
 import { formatCount, formatDuration, formatMegabytes } from '../terminal/format.ts';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { bar } from '../terminal/progress-line.ts';
-import { EXIT, printJson, printLine, type CommandContext } from './context.ts';
+import { EXIT, notice, printJson, printLine, type CommandContext } from './context.ts';
 import { modelJson } from './models.ts';
 
 export interface DistillFlags {
@@ -48,7 +48,10 @@ export async function distillCommand(flags: DistillFlags, context: CommandContex
     dataDirectory,
     // The user has named the model: what is not here may be fetched.
     allowRemote: true,
+    hub: config.hub,
+    signal,
   });
+  for (const warning of from.warnings) notice(context, warning);
   const modelsDirectory = flags.out === undefined ? config.modelsDirectory : resolve(cwd, flags.out);
   const dimensions = flags.dimensions ?? Math.min(DEFAULT_DIMENSIONS, from.spec.dimensions);
   const id = nameOf(flags, dimensions);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import {
   assertFreeDisk,
   Releasers,
+  rememberModelPlace,
   type ResolvedModel,
   type RunSpec,
   type VectorStore,
@@ -57,6 +58,8 @@ export async function ingestPipeline(
   if (config.redisUrl === null || config.qdrantUrl === null) await assertFreeDisk(config.dataDirectory);
   await using releasers = new Releasers();
   releasers.add(() => pipeline.close());
+  for (const warning of pipeline.model.warnings) notice(context, warning);
+  await rememberModelPlace(config.dataDirectory, pipeline.model, config.modelsDirectory);
   const outages = tellOutages(context, (text) => progress.notice(text));
   const { patience } = outages;
   const store = await openStore(context, releasers, patience);

@@ -11,6 +11,7 @@ export interface ModelsFlags {
 export async function listModelsCommand(flags: ModelsFlags, context: CommandContext): Promise<number> {
   const { modelsDirectory, dataDirectory } = context.config;
   const { models, unusable } = await listModels({ modelsDirectory, dataDirectory });
+  for (const { model } of models) for (const warning of model.warnings) notice(context, warning);
   for (const { id, reason } of unusable) notice(context, `${id} cannot be used: ${reason}`);
   if (flags.json === true) for (const model of models) printJson(context.stdout, modelJson(model));
   else if (models.length === 0) printLine(context.stdout, `No models in ${modelsDirectory}.`);
@@ -19,9 +20,9 @@ export async function listModelsCommand(flags: ModelsFlags, context: CommandCont
 }
 
 /** What programs get to know of a model. */
-export function modelJson({ model: { spec, kind }, weightsBytes }: ListedModel) {
+export function modelJson({ model: { spec, kind, warnings }, weightsBytes }: ListedModel) {
   const { id, dtype, dimensions, maxTokens, hash } = spec;
-  return { id, kind, dtype, dimensions, maxTokens, weightsBytes, hash };
+  return { id, kind, dtype, dimensions, maxTokens, weightsBytes, hash, warnings };
 }
 
 function render(models: readonly ListedModel[]): string {

@@ -6,7 +6,7 @@ import { makePlan } from '../plan/plan.ts';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { planJson, renderPlan } from '../terminal/plan.ts';
 import { readingLine } from '../terminal/reading-line.ts';
-import { EXIT, openStoreForReading, printJson, printLine } from './context.ts';
+import { EXIT, notice, openStoreForReading, printJson, printLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
@@ -28,6 +28,7 @@ export async function planPipeline(pipeline: OpenPipeline, { json, context }: Pr
   await using releasers = new Releasers();
   releasers.add(() => pipeline.close());
   const { config, signal, stdout, stderr, style, errorStyle } = context;
+  for (const warning of pipeline.model.warnings) notice(context, warning);
   const startedAtMs = performance.now();
   const store = await openStoreForReading(context, releasers);
   const total = (await pipeline.corpus.survey()).bytes;

@@ -3,14 +3,11 @@ import {
   EmbedlineError,
   parseFilters,
   Releasers,
-  resolveModel,
-  sameModel,
-  type Generation,
   type GenerationPoints,
-  type ResolvedModel,
   type SearchFilter,
 } from '@embedline/core';
 import { liveGeneration } from '../ingest/live-generation.ts';
+import { findCollectionModel } from '../pipeline/find-collection-model.ts';
 import { hitJson, renderHits } from '../terminal/hits.ts';
 import { explainEmptySearch } from '../search/explain-empty-search.ts';
 import { notice, openStoreForReading, printJson, printLine, EXIT, type CommandContext } from './context.ts';
@@ -36,7 +33,7 @@ export async function searchCommand(
   const { signal } = context;
   const store = await openStoreForReading(context, releasers);
   const generation = await liveGeneration(store, flags.collection);
-  const model = await modelOf(generation, flags, context);
+  const model = await findCollectionModel(generation, flags.model, context);
   const points = releasers.own(await store.open(generation, { signal }));
   const embedder = releasers.own(await createEmbedder(model, { processes: 1 }));
   const { vectors } = await embedder.embed([model.spec.queryPrefix + text], { signal });
@@ -63,27 +60,4 @@ async function explainEmpty(
 ): Promise<void> {
   const reasons = await explainEmptySearch(points, filter, context.signal);
   for (const reason of reasons) notice(context, reason);
-}
-
-async function modelOf(
-  { manifest, collection }: Generation,
-  flags: SearchFlags,
-  { config }: CommandContext,
-): Promise<ResolvedModel> {
-  const { model } = manifest;
-  const { modelsDirectory, dataDirectory } = config;
-  const resolved = await resolveModel({
-    id: flags.model ?? model.id,
-    dtype: model.dtype,
-    revision: model.revision,
-    modelsDirectory,
-    dataDirectory,
-    allowRemote: flags.model !== undefined,
-  });
-  if (sameModel(resolved.spec, model)) return resolved;
-  throw new EmbedlineError(
-    'MODEL_MISMATCH',
-    `Collection ${collection} was made with ${model.id} (${model.hash.slice(0, 12)}, ${model.dtype}), the model here is ` +
-      `${resolved.spec.id} (${resolved.spec.hash.slice(0, 12)}). Put that model below ${modelsDirectory}, or name it with --model.`,
-  );
 }

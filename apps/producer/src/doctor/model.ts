@@ -23,6 +23,8 @@ export const model: Check = {
     const findings: Finding[] = [];
     for (const { resolved, pinned } of await modelsOf(surroundings)) {
       findings.push(describeModel(resolved, pinned));
+      for (const text of resolved.warnings)
+        findings.push(warning('model', text, 'See "Which model" in the README.'));
       findings.push(...(await embedCanaries(resolved, surroundings)));
       findings.push(...(await describeTuning(resolved, surroundings)));
     }

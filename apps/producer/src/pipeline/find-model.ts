@@ -9,8 +9,8 @@ import type { PipelineDefinition } from './definition.ts';
  */
 export function findModel(
   { model, dtype, modelRevision, modelSha256, directory }: PipelineDefinition,
-  { modelsDirectory, dataDirectory }: Config,
-  { allowRemote }: { readonly allowRemote: boolean },
+  { modelsDirectory, dataDirectory, hub }: Config,
+  { allowRemote, signal }: { readonly allowRemote: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<ResolvedModel> {
   const isFolder = /^\.{0,2}\//.test(model) && !isAbsolute(model);
   return resolveModel({
@@ -21,5 +21,7 @@ export function findModel(
     modelsDirectory,
     dataDirectory,
     allowRemote,
+    hub,
+    signal,
   });
 }

@@ -33,10 +33,14 @@ export interface OpenPipeline {
  */
 export async function openPipeline(
   definition: PipelineDefinition,
-  { config, stdin }: { readonly config: Config; readonly stdin: Readable },
+  {
+    config,
+    stdin,
+    signal,
+  }: { readonly config: Config; readonly stdin: Readable; readonly signal?: AbortSignal },
 ): Promise<OpenPipeline> {
   // The user has named the model: what is not here may be fetched.
-  const model = await findModel(definition, config, { allowRemote: true });
+  const model = await findModel(definition, config, { allowRemote: true, signal });
   const chunking = chunkingOf(definition, model.spec);
   const corpus = openCorpus(definition, stdin);
   await corpus.survey();

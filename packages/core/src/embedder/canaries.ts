@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import { describeFinding, ok, problem, type Finding } from '../finding.ts';
 import type { Embedder, ModelSpec } from './embedder.ts';
-import { isShippedModel } from './model-files.ts';
+import { isShippedModel } from './resolve-model.ts';
 
 /** Texts with the vectors that the original model gives them; `golden.json` of the models folder. */
 export type References = readonly { readonly text: string; readonly vector: readonly number[] }[];

@@ -3,7 +3,7 @@ import type { Embedder, TokenCounter } from './embedder.ts';
 import type { ChooseTuningOptions } from './tuning/choose-tuning.ts';
 import type { InferenceTuning } from './tuning/inference-tuning.ts';
 import type { Distilled, DistillOptions } from './static/distill.ts';
-import { resolveModel, type ResolvedModel } from './model-files.ts';
+import { resolveModel, type ResolvedModel } from './resolve-model.ts';
 import type { ResolveModelOptions } from './resolve-model-options.ts';
 
 /** What somebody says of it; the rest is found. */

@@ -1,5 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import type { InferenceSettings } from './inference-protocol.ts';
+import { hiddenStatesName } from './hidden-states.ts';
 import { poolAndNormalize } from './pooling.ts';
 
 /** A model in this process. */
@@ -36,10 +37,11 @@ async function run(
   for (const name of session.inputNames)
     feeds[name] = new ort.Tensor('int64', inputOf(name, ids), [texts, length]);
   const outputs = await session.run(feeds);
-  const hidden = outputs['last_hidden_state'] ?? outputs[session.outputNames[0] ?? ''];
-  if (hidden === undefined || !(hidden.data instanceof Float32Array) || hidden.dims.at(-1) !== dimensions) {
+  const hidden = outputs[hiddenStatesName(session.outputNames) ?? ''];
+  const wanted = [texts, length, dimensions].join(', ');
+  if (!(hidden?.data instanceof Float32Array) || hidden.dims.join(', ') !== wanted) {
     throw new Error(
-      `the model's output is ${hidden?.type ?? 'missing'} ${String(hidden?.dims)}, not float32 [..., ${dimensions}]`,
+      `the model's output is ${hidden?.type ?? 'missing'} [${hidden?.dims.join(', ') ?? ''}], not float32 [${wanted}]`,
     );
   }
   const vectors = new Float32Array(texts * dimensions);

@@ -1,8 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
-import { resolveModel, type ResolvedModel } from './model-files.ts';
-import { isFile } from './model-folder.ts';
+import { findModelIds } from './find-model-ids.ts';
+import { resolveModel, type ResolvedModel } from './resolve-model.ts';
 
 export interface ListedModel {
   readonly model: ResolvedModel;
@@ -32,30 +31,4 @@ export async function listModels(options: {
     }
   }
   return { models, unusable };
-}
-
-async function findModelIds(modelsDirectory: string): Promise<string[]> {
-  const ids: string[] = [];
-  for (const name of await foldersIn(modelsDirectory)) {
-    if (await isFile(join(modelsDirectory, name, 'config.json'))) {
-      ids.push(name);
-      continue;
-    }
-    for (const inner of await foldersIn(join(modelsDirectory, name))) {
-      if (await isFile(join(modelsDirectory, name, inner, 'config.json'))) ids.push(`${name}/${inner}`);
-    }
-  }
-  return ids;
-}
-
-/** Those that are not hidden, in order of name; none where there is no such folder. */
-async function foldersIn(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-    throw error;
-  });
-  return entries
-    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
-    .map(({ name }) => name)
-    .sort();
 }

@@ -4,7 +4,7 @@ import { EmbedlineError } from '../errors.ts';
 import { isBatchInvariant } from './batch-invariance.ts';
 import type { Embedder, Embeddings, EmbedOptions, ModelSpec } from './embedder.ts';
 import { InferencePool } from './inference-pool.ts';
-import type { ResolvedModel } from './model-files.ts';
+import type { ResolvedModel } from './resolve-model.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
 export interface LocalEmbedderOptions {

@@ -1,3 +1,5 @@
+import type { HubOptions } from './hub/hub-access.ts';
+
 /** Which model is wanted, and where it may be. */
 export interface ResolveModelOptions {
   /** A folder below `modelsDirectory`, a folder path (starting with `.` or `/`), or a hub id. */
@@ -13,6 +15,10 @@ export interface ResolveModelOptions {
   readonly allowRemote?: boolean | undefined;
   /** Hub models are kept below `<dataDirectory>/hub`. */
   readonly dataDirectory: string;
+  /** Where the hub is. Defaults to https://huggingface.co, without a token. */
+  readonly hub?: HubOptions | undefined;
+  /** Ends fetching. */
+  readonly signal?: AbortSignal | undefined;
   /** Cut texts earlier than the model's own limit. */
   readonly maxTokens?: number | undefined;
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { EmbedlineError } from '../../errors.ts';
-import type { ResolvedModel } from '../model-files.ts';
+import type { ResolvedModel } from '../resolve-model.ts';
 import { loadTokenizer, type TextTokenizer } from '../tokenizer.ts';
 import { fitTokenVectors } from './fit-token-vectors.ts';
 import { networkVectors } from './network-vectors.ts';

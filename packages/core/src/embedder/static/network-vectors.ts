@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { InferencePool } from '../inference-pool.ts';
-import type { ResolvedModel } from '../model-files.ts';
+import type { ResolvedModel } from '../resolve-model.ts';
 
 export interface NetworkVectorsOptions {
   readonly model: ResolvedModel;

@@ -1,7 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { EmbedlineError, messageOf } from '../../errors.ts';
 import type { Embedder, Embeddings, EmbedOptions, ModelSpec } from '../embedder.ts';
-import type { ResolvedModel } from '../model-files.ts';
+import type { ResolvedModel } from '../resolve-model.ts';
 import { loadTokenizer, type TextTokenizer } from '../tokenizer.ts';
 import { readTokenTable, type TokenTable } from './token-table.ts';
 

@@ -1,7 +1,10 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { EmbedlineError, messageOf } from '../../errors.ts';
-import { readJson } from '../model-folder.ts';
+import type { ModelDescription } from '../files/model-description.ts';
+import type { DecidingFiles } from '../files/model-files.ts';
+import { assertStaticModules } from '../files/modules.ts';
+import { readPrompts } from '../files/prompts.ts';
+import { findStaticTokenizer } from '../files/tokenizer-files.ts';
 import { readTensorInfos } from './safetensors.ts';
 import { dtypeOf, TENSORS } from './token-table.ts';
 
@@ -13,24 +16,30 @@ export const WEIGHTS_FILE = 'model.safetensors';
 /** Published models say that they take any length; a mean over more than this says little of anything. */
 const MAX_TOKENS = 512;
 
-const configSchema = z.object({ seq_length: z.int().positive().default(MAX_TOKENS) });
-
-export interface StaticFiles {
-  readonly weightsFile: string;
-  readonly dtype: string;
-  readonly pooling: 'mean';
-  readonly dimensions: number;
-  readonly ownLimit: number;
-}
+const configSchema = z.looseObject({
+  seq_length: z.int().positive().default(MAX_TOKENS),
+  normalize: z.boolean().nullish(),
+});
 
 /**
- * Reads from a folder in Model2Vec's layout how it is to be used.
+ * Reads from the files of a model in Model2Vec's layout how it is to be used.
  * @param dtype the one that is wanted, when it is known; there is only one in such a folder
- * @throws EmbedlineError MODEL_INVALID
+ * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID
  */
-export async function readStaticFiles(directory: string, dtype: string | undefined): Promise<StaticFiles> {
-  const { seq_length: length } = await readJson(join(directory, 'config.json'), configSchema);
-  const weightsFile = join(directory, WEIGHTS_FILE);
+export async function describeStatic(
+  files: DecidingFiles,
+  dtype: string | undefined,
+): Promise<ModelDescription> {
+  const config = await files.readJson('config.json', configSchema);
+  await assertStaticModules(files);
+  await findStaticTokenizer(files);
+  const prompts = await readPrompts(files, { family: null, normalizes: config?.normalize ?? null });
+  const weightsFile = await files.find(WEIGHTS_FILE);
+  if (weightsFile === null)
+    throw new EmbedlineError(
+      'MODEL_NOT_FOUND',
+      `The static model in ${files.place} has no ${WEIGHTS_FILE}. Copy it too.`,
+    );
   const embeddings = await readEmbeddingsInfo(weightsFile);
   if (dtype !== undefined && dtype !== embeddings.dtype) {
     throw new EmbedlineError(
@@ -38,7 +47,16 @@ export async function readStaticFiles(directory: string, dtype: string | undefin
       `${weightsFile} holds ${embeddings.dtype}, not ${dtype}. Leave --dtype out: a static model has only one.`,
     );
   }
-  return { weightsFile, ...embeddings, pooling: 'mean', ownLimit: Math.min(length, MAX_TOKENS) };
+  const warning = `${files.place} does not normalize its vectors (config.json): they are stored with length 1 and compared by their angle (cosine).`;
+  return {
+    ...embeddings,
+    weightsFile,
+    pooling: 'mean',
+    ownLimit: Math.min(config?.seq_length ?? MAX_TOKENS, MAX_TOKENS),
+    passagePrefix: prompts.passagePrefix,
+    queryPrefix: prompts.queryPrefix,
+    warnings: [...(config?.normalize === false ? [warning] : []), ...prompts.warnings],
+  };
 }
 
 async function readEmbeddingsInfo(weightsFile: string): Promise<{ dtype: string; dimensions: number }> {

@@ -1,4 +1,4 @@
-import type { ResolvedModel } from '../model-files.ts';
+import type { ResolvedModel } from '../resolve-model.ts';
 import { USUAL_MICRO_BATCH_TOKENS, type InferenceTuning } from './inference-tuning.ts';
 import { machineLimits, type MachineLimits } from './machine-limits.ts';
 import { measureInference, processesByEstimate } from './measure-inference.ts';

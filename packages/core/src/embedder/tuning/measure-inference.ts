@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { Releasers } from '../../lifecycle.ts';
 import { isBatchInvariant } from '../batch-invariance.ts';
 import { InferenceChild } from '../inference-child.ts';
-import type { ResolvedModel } from '../model-files.ts';
+import type { ResolvedModel } from '../resolve-model.ts';
 import { loadTokenizer } from '../tokenizer.ts';
 import type { InferenceTuning } from './inference-tuning.ts';
 import { processesThatFit, type MachineLimits } from './machine-limits.ts';
