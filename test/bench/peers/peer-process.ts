@@ -2,7 +2,6 @@
  * Runs one peer in a process of its own, so that its memory is its own. Loading the model and a first few texts are not
  * in the time.
  */
-import { env } from '@huggingface/transformers';
 import { processCost } from '../process-cost.ts';
 import type { PeerAnswer, PeerScript, PeerWork } from './peer.ts';
 
@@ -22,8 +21,10 @@ async function run({
   ...settings
 }: PeerWork): Promise<PeerAnswer> {
   if (modelsDirectory !== null) {
-    env.allowRemoteModels = false;
-    env.localModelPath = modelsDirectory;
+    const { useLocalModels } = (await import(new URL('use-local-models.mjs', import.meta.url).href)) as {
+      readonly useLocalModels: (directory: string) => void;
+    };
+    useLocalModels(modelsDirectory);
   }
   const { createPeer } = (await import(new URL(script, import.meta.url).href)) as PeerScript;
   const ingest = await createPeer(settings);
