@@ -76,6 +76,7 @@ test.each([
   ['node:sqlite', /vector-store\/sqlite\/|redis\/file-mutex\.ts$|ingest\/seen-documents\.ts$/],
   ['onnxruntime-node', /embedder\/inference\.ts$/],
   ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
+  ['@lezer/markdown', /chunking\/markdown-blocks\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],
   ['bullmq', /core\/src\/(queue\.ts$|schedule\/)|worker\/src\/batch-worker\.ts$/],
   ['ioredis', /core\/src\/redis\//],

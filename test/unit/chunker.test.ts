@@ -123,10 +123,10 @@ describe('structure', () => {
       { maxTokens: 16, overlapTokens: 0 },
       wordCounter,
     )({ text, title: 'file', format: 'markdown' });
-    expect(chunks.map(({ title }) => title)).toContain('Guide');
+    expect(chunks.map(({ title }) => title)).toContain('file > Guide');
     const install = chunks.find((chunk) => chunk.text.startsWith('## Install'));
     expect(install).toMatchObject({
-      title: 'Guide > Install',
+      title: 'file > Guide > Install',
       text: expect.stringContaining('Run the installer') as string,
     });
     expect(chunks.some(({ title }) => title?.includes('not a heading') ?? false)).toBe(false);

@@ -45,7 +45,7 @@ export interface Chunk {
   readonly start: number;
   /** Offset past the last UTF-16 code unit. */
   readonly end: number;
-  /** The nearest heading above, or the document's own title. */
+  /** The document's title and the headings above; see chunking/section-title.ts. */
   readonly title: string | null;
   /** Length in the model's tokens, special tokens included. */
   readonly tokens: number;

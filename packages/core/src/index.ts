@@ -1,5 +1,5 @@
 export { Batcher, DEFAULT_BATCH_LIMITS, type BatchLimits } from './batcher.ts';
-export type { TextFormat } from './chunking/atoms.ts';
+export type { TextFormat } from './chunking/blocks.ts';
 export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';

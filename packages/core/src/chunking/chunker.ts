@@ -1,18 +1,21 @@
 import type { Chunk } from '../document.ts';
 import type { TokenCounter } from '../embedder/embedder.ts';
-import { findAtoms, type Atom, type TextFormat } from './atoms.ts';
+import { findAtoms, type Atom } from './atoms.ts';
+import type { TextFormat } from './blocks.ts';
 import type { ChunkingOptions } from './chunking-options.ts';
 import { chooseCuts } from './choose-cuts.ts';
-import { cutText } from './cut-text.ts';
-import { trim } from './white-space.ts';
+import { sectionTitle } from './section-title.ts';
 import { splitLong, tear, type Piece } from './split-long.ts';
+import { trim } from './white-space.ts';
 
 /** What is cut. */
 export interface ChunkableText {
   readonly text: string;
   readonly title: string | null;
-  /** Whether `#` begins a heading. Defaults to plain. */
+  /** Whether the structure is that of Markdown. Defaults to plain. */
   readonly format?: TextFormat;
+  /** Where in `text` what is to be cut begins; front matter stands before. Defaults to 0. */
+  readonly bodyStart?: number;
 }
 
 /** An atom that fits into a chunk, with its length in tokens. */
@@ -35,16 +38,17 @@ export function createChunker(
   counter: TokenCounter,
 ): (document: ChunkableText) => Chunk[] {
   const budget = options.maxTokens - counter.specialTokens - options.overlapTokens;
-  return ({ text, title, format = 'plain' }) => {
+  return ({ text, title, format = 'plain', bodyStart = 0 }) => {
     const whole = format === 'plain' ? wholeText(text, title, budget, counter) : null;
     if (whole !== null) return [whole];
-    const atoms = findAtoms(text, format).flatMap((atom) => fit(text, atom, budget, counter));
+    const atoms = findAtoms(text, format, bodyStart).flatMap((atom) => fit(text, atom, budget, counter));
     const cuts = chooseCuts(text, atoms, budget);
+    const titles = titlesOf(title, atoms);
     return cuts.map((first, index) => {
       const last = (cuts[index + 1] ?? atoms.length) - 1;
       const from =
         index === 0 ? first : withOverlap(atoms, first, (cuts[index - 1] ?? 0) + 1, options.overlapTokens);
-      return toChunk(text, title, atoms, { first, from, last }, index, counter);
+      return toChunk(text, titles(first, last), atoms, { from, last }, index, counter);
     });
   };
 }
@@ -117,11 +121,23 @@ function withOverlap(
   return from;
 }
 
+/** Titles of runs of atoms. What stands above all headings has the first of them, where the document has no title. */
+function titlesOf(
+  title: string | null,
+  atoms: readonly CountedAtom[],
+): (first: number, last: number) => string | null {
+  const firstHeading = atoms.find(({ headings }) => headings.length > 0)?.headings[0] ?? null;
+  return (first, last) => {
+    const sections = new Set(atoms.slice(first, last + 1).map(({ headings }) => headings));
+    return sectionTitle(title, [...sections]) ?? firstHeading;
+  };
+}
+
 function toChunk(
   text: string,
   title: string | null,
   atoms: readonly CountedAtom[],
-  { first, from, last }: { first: number; from: number; last: number },
+  { from, last }: { from: number; last: number },
   index: number,
   counter: TokenCounter,
 ): Chunk {
@@ -131,13 +147,12 @@ function toChunk(
   const content = text.slice(start, end);
   const exact = counter.additive && !own.some(({ torn }) => torn);
   const tokens = exact ? own.reduce((sum, atom) => sum + atom.tokens, 0) : counter.count(content);
-  const headings = atoms[first]?.headings ?? [];
   return {
     index,
     text: content,
     start,
     end,
-    title: headings.length === 0 ? title : cutText(headings.join(' > '), 300),
+    title,
     tokens: tokens + counter.specialTokens,
   };
 }

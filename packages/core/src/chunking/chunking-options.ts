@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Bump when the same text is cut differently: that makes a new generation. */
-export const CHUNKING_VERSION = 1;
+export const CHUNKING_VERSION = 2;
 
 /** How documents are cut. */
 export interface ChunkingOptions {
