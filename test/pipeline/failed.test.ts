@@ -57,7 +57,7 @@ describe('dead letters', () => {
     bench.startWorker();
     const elsewhere = await temporaryDirectory();
     const retried = await bench.start(['failed', 'retry', '--json'], {}, elsewhere).result;
-    expect(retried).toMatchObject({ code: 3, stderr: expect.stringMatching(/^1 dead letters of run/) });
+    expect(retried).toMatchObject({ code: 3, stderr: expect.stringMatching(/^1 dead letter of run/) });
     expect(retried.json.at(-1)).toMatchObject({ state: 'done', chunks: { total: 2, embedded: 2 } });
     expect(await documentsOf(bench)).toEqual(['a', 'b', 'c', 'd']);
     expect((await ledger.deadLetters(runId)).map(({ code }) => code)).toEqual(['RECORD_INVALID']);
@@ -98,7 +98,7 @@ describe('dead letters', () => {
     expect((await ledger.retryJobs(runId)).size).toBe(0);
     expect(await bench.run(['failed', 'drop'])).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('Forgot 1 dead letters') as string,
+      stdout: expect.stringContaining('Forgot 1 dead letter of') as string,
     });
     expect(await bench.run(['failed', 'list'])).toMatchObject({
       stdout: expect.stringContaining('has no dead letters') as string,

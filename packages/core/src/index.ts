@@ -66,16 +66,13 @@ export { probeRedis } from './redis/probe.ts';
 export { giveUpChunk, type GivenUpChunk } from './run/given-up.ts';
 export { runKeys, type RunKeys } from './run/run-keys.ts';
 export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
-export {
-  acquireRunLock,
-  describeLockHolder,
-  nextRunSequence,
-  type RunLock,
-  type LockOwner,
-} from './run/run-lock.ts';
+export type { LockOwner } from './run/lock-holder.ts';
+export { ObservedRuns, type RunFilter } from './run/observed-runs.ts';
+export { acquireRunLock, describeLockHolder, nextRunSequence, type RunLock } from './run/run-lock.ts';
 export {
   NO_PRODUCER_COUNTS,
   type BatchResult,
+  type EndedState,
   type ProducerCounts,
   type RunProgress,
   type RunSpec,

@@ -39,9 +39,24 @@ Examples:
     .argument('[run]', 'id of one run; default: all')
     .description('progress of the runs, newest first')
     .option('--watch', 'until nothing runs any more')
-    .option('-n, --limit <n>', 'number of runs', wholeNumber(1), 10)
+    .option(
+      '-n, --limit <n>',
+      'number of runs; those that have not ended are always shown',
+      wholeNumber(1),
+      10,
+    )
     .option('--json', 'one JSON object per run')
-    .addHelpText('after', `\nExample:\n  embedline status --watch`)
+    .addHelpText(
+      'after',
+      `
+A run whose producer died is lost: it gets no further until its pipeline is ingested again.
+
+Exit code: 0. With --watch: 0 all that was watched is done, 3 done with dead letters, 1 something failed, was stopped or is lost.
+
+Examples:
+  embedline status
+  embedline status --watch`,
+    )
     .action((id: string | undefined, flags: StatusFlags) =>
       run((context) => statusCommand(id, flags, context)),
     );

@@ -5,6 +5,7 @@ import {
   connectRedis,
   createBatchQueue,
   IMPATIENT,
+  ObservedRuns,
   openVectorStore,
   redactSecrets,
   type Releasers,
@@ -77,6 +78,8 @@ export interface RunServices {
   readonly lease: RedisLease;
   readonly redis: RedisConnection;
   readonly ledger: RunLedger;
+  /** Runs as people should see them. */
+  readonly runs: ObservedRuns;
   readonly queue: BatchQueue;
 }
 
@@ -117,8 +120,14 @@ export async function openRunServices(
   for (const warning of await checkRedis(redis)) report(warning);
   const { prefix } = context.config;
   const ledger = new RunLedger({ redis, prefix, patience });
+  const runs = new ObservedRuns({ ledger, redis, prefix, ...settling(context) });
   const onRefused = (reason: string | null) =>
     report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
   const queue = releasers.own(createBatchQueue({ connection: redis, prefix, onRefused, patience }));
-  return { lease, redis, ledger, queue };
+  return { lease, redis, ledger, runs, queue };
+}
+
+/** A private Redis is up for as long as anybody uses it: what a producer of it left behind was not just away. */
+export function settling({ config }: CommandContext): { settleMs?: number } {
+  return config.redisUrl === null ? { settleMs: 0 } : {};
 }

@@ -3,13 +3,14 @@ import {
   EmbedlineError,
   Releasers,
   type DeadLetter,
+  type ObservedRuns,
   type RunLedger,
   type RunProgress,
 } from '@embedline/core';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
 import { retryFailed } from '../ingest/retry-failed.ts';
 import { renderDeadLetters } from '../terminal/dead-letters.ts';
-import { formatCount } from '../terminal/format.ts';
+import { countOf } from '../terminal/format.ts';
 import { renderSummary, summaryJson } from '../terminal/summary.ts';
 import {
   EXIT,
@@ -37,14 +38,20 @@ export interface RetryFlags extends FailedFlags {
 /** `embedline failed list`: what was given up on, grouped by cause. @returns the exit code */
 export async function listFailed(flags: FailedFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
-  const { ledger } = await openRunServices(context, releasers);
-  const run = await chooseRun(ledger, flags.run);
+  const { ledger, runs } = await openRunServices(context, releasers);
+  const run = await chooseRun(runs, flags.run);
   const { runId } = run.spec;
   const letters = await lettersOf(run, flags, ledger);
-  if (flags.json === true) for (const letter of letters) printJson(context.stdout, { run: runId, ...letter });
-  else {
-    const count = flags.cause === undefined ? run.deadLetters : letters.length;
-    printLine(context.stdout, renderDeadLetters(runId, count, letters, context.style));
+  if (flags.json === true) {
+    for (const letter of letters) printJson(context.stdout, { run: runId, ...letter });
+    const missing = countLetters(run, letters, flags) - letters.length;
+    if (missing > 0)
+      notice(context, `Of ${countOf(missing, 'more dead letter')} of run ${runId}, only the number is kept.`);
+  } else {
+    printLine(
+      context.stdout,
+      renderDeadLetters(run, await ledger.deadLetters(runId), context.style, flags.cause),
+    );
   }
   return EXIT.done;
 }
@@ -54,11 +61,11 @@ export async function retryFailedCommand(flags: RetryFlags, context: CommandCont
   await using releasers = new Releasers();
   const services = await openRunServices(context, releasers);
   const { ledger } = services;
-  const failed = await chooseRun(ledger, flags.run);
+  const failed = await chooseRun(services.runs, flags.run);
   const letters = await lettersOf(failed, flags, ledger);
   const all = await ledger.retryJobs(failed.spec.runId);
   const jobs = new Map([...all].filter(([key]) => letters.some((letter) => letter.key === key)));
-  const left = flags.cause === undefined ? failed.deadLetters - jobs.size : letters.length - jobs.size;
+  const left = countLetters(failed, letters, flags) - jobs.size;
   if (left > 0) notice(context, describeLeft(left, failed.spec.runId));
   if (jobs.size === 0) return finish(null, left, { flags, context });
   const store = await openStore(context, releasers);
@@ -82,8 +89,8 @@ export async function retryFailedCommand(flags: RetryFlags, context: CommandCont
 /** `embedline failed drop`: forgets dead letters, and the texts kept for trying again. @returns the exit code */
 export async function dropFailed(flags: FailedFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
-  const { ledger } = await openRunServices(context, releasers);
-  const run = await chooseRun(ledger, flags.run);
+  const { ledger, runs } = await openRunServices(context, releasers);
+  const run = await chooseRun(runs, flags.run);
   const { runId } = run.spec;
   const letters = await lettersOf(run, flags, ledger);
   const keys = flags.cause === undefined ? 'all' : letters.map(({ key }) => key);
@@ -92,16 +99,16 @@ export async function dropFailed(flags: FailedFlags, context: CommandContext): P
   else
     printLine(
       context.stdout,
-      `Forgot ${formatCount(dropped)} dead letters of run ${runId}. An ingest of their documents tries them again.`,
+      `Forgot ${countOf(dropped, 'dead letter')} of run ${runId}. An ingest of their documents tries them again.`,
     );
   return EXIT.done;
 }
 
-async function chooseRun(ledger: RunLedger, runId: string | undefined): Promise<RunProgress> {
+async function chooseRun(runs: ObservedRuns, runId: string | undefined): Promise<RunProgress> {
   const run =
     runId === undefined
-      ? ((await ledger.index.newestWithDeadLetters()) ?? (await ledger.list(1))[0])
-      : await ledger.progress(runId);
+      ? ((await runs.newestWithDeadLetters()) ?? (await runs.list({ limit: 1 }))[0])
+      : await runs.find(runId);
   if (run !== null && run !== undefined) return run;
   throw new EmbedlineError(
     'RUN_NOT_FOUND',
@@ -112,19 +119,25 @@ async function chooseRun(ledger: RunLedger, runId: string | undefined): Promise<
 }
 
 async function lettersOf(
-  { spec: { runId } }: RunProgress,
+  { spec: { runId }, deadLettersByCode }: RunProgress,
   { cause }: FailedFlags,
   ledger: RunLedger,
 ): Promise<DeadLetter[]> {
   const letters = await ledger.deadLetters(runId);
   if (cause === undefined) return letters;
   const chosen = letters.filter(({ code }) => code === cause);
-  if (chosen.length > 0) return chosen;
-  const codes = [...new Set(letters.map(({ code }) => code))].sort();
+  if (chosen.length > 0 || (deadLettersByCode[cause] ?? 0) > 0) return chosen;
+  const codes = [...new Set([...letters.map(({ code }) => code), ...Object.keys(deadLettersByCode)])].sort();
   throw new EmbedlineError(
     'USAGE',
     `Run ${runId} has no dead letters of cause ${JSON.stringify(cause)}; it has ${codes.join(', ') || 'none'}.`,
   );
+}
+
+/** Also those of which only the number is kept. */
+function countLetters(run: RunProgress, letters: readonly DeadLetter[], { cause }: FailedFlags): number {
+  const counted = cause === undefined ? run.deadLetters : (run.deadLettersByCode[cause] ?? 0);
+  return Math.max(counted, letters.length);
 }
 
 function workersFor(
@@ -143,8 +156,8 @@ function workersFor(
 
 function describeLeft(count: number, runId: string): string {
   return (
-    `${formatCount(count)} dead letters of run ${runId} cannot be tried again from the queue: records that could not be read, ` +
-    `texts older than a week, or more than are kept. Mend their source and ingest again.`
+    `${countOf(count, 'dead letter')} of run ${runId} cannot be tried again from the queue: records that could not be read, ` +
+    `texts older than a week, or more than are kept. Fix their source and ingest again.`
   );
 }
 

@@ -4,12 +4,13 @@ import {
   EmbedlineError,
   Releasers,
   type ConnectedWorker,
+  type ObservedRuns,
   type RunProgress,
 } from '@embedline/core';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { formatCount, formatDuration } from '../terminal/format.ts';
 import { progressLine } from '../terminal/progress-line.ts';
-import { runJson, viewRun } from '../terminal/run-view.ts';
+import { runJson, secondsOf, viewRun } from '../terminal/run-view.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
 import {
@@ -29,7 +30,10 @@ export interface StatusFlags {
 
 const WATCH_EVERY_MS = 1_000;
 
-/** `embedline status`: progress of the runs, newest first. @returns the exit code */
+/**
+ * `embedline status`: progress of the runs, newest first. @returns the exit code: 0 for a look; with --watch, how what was
+ * watched has ended
+ */
 export async function statusCommand(
   runId: string | undefined,
   flags: StatusFlags,
@@ -56,12 +60,15 @@ async function watch(
 ): Promise<number> {
   const { stdout, style, signal } = context;
   const area = createLiveArea(stdout, style);
+  const watched = new Set<string>();
   try {
     while (!signal.aborted) {
       const { runs, workers } = await load(runId, flags, services, context);
+      for (const run of runs) if (runId !== undefined || isUnfinished(run)) watched.add(run.spec.runId);
       if (flags.json === true) for (const run of runs) printJson(stdout, runJson(viewRun(run, workers)));
       else area.update(render(runs, workers, style));
-      if (runs.every((run) => run.state !== 'running')) return EXIT.done;
+      if (runs.every((run) => run.state !== 'running'))
+        return exitCodeOf(await Promise.all([...watched].map((id) => services.runs.find(id))));
       await delay(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
     return EXIT.interrupted;
@@ -73,17 +80,34 @@ async function watch(
 async function load(
   runId: string | undefined,
   flags: StatusFlags,
-  { ledger, redis }: RunServices,
+  { runs: observed, redis }: RunServices,
   { config }: CommandContext,
 ): Promise<{ runs: RunProgress[]; workers: ConnectedWorker[] }> {
   const workers = await connectedWorkers(redis, config.prefix);
-  if (runId === undefined) return { runs: await ledger.list(flags.limit), workers };
-  const run = await ledger.progress(runId);
+  if (runId === undefined) return { runs: await newestAndUnfinished(flags.limit, observed), workers };
+  const run = await observed.find(runId);
   if (run !== null) return { runs: [run], workers };
   throw new EmbedlineError(
     'RUN_NOT_FOUND',
     `There is no run ${JSON.stringify(runId)} in this Redis. embedline status lists those there are.`,
   );
+}
+
+/** Whatever the limit, a run that has not ended is among them. */
+async function newestAndUnfinished(limit: number, observed: ObservedRuns): Promise<RunProgress[]> {
+  const runs = [...(await observed.list({ limit })), ...(await observed.unfinished())];
+  const byId = new Map(runs.map((run) => [run.spec.runId, run]));
+  return [...byId.values()].sort((a, b) => b.spec.startedAtMs - a.spec.startedAtMs);
+}
+
+function isUnfinished({ state }: RunProgress): boolean {
+  return state === 'running' || state === 'lost';
+}
+
+/** Of runs that were watched to their end: the worst counts. */
+function exitCodeOf(runs: readonly (RunProgress | null)[]): number {
+  if (runs.some((run) => run?.state !== 'done')) return EXIT.failed;
+  return runs.some((run) => (run?.deadLetters ?? 0) > 0) ? EXIT.deadLetters : EXIT.done;
 }
 
 function render(runs: readonly RunProgress[], workers: readonly ConnectedWorker[], style: Style): string {
@@ -94,9 +118,8 @@ function render(runs: readonly RunProgress[], workers: readonly ConnectedWorker[
 
 function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style: Style): string {
   const started = new Date(run.spec.startedAtMs).toISOString().replace('T', ' ').slice(0, 16);
-  const seconds = ((run.endedAtMs ?? Date.now()) - run.spec.startedAtMs) / 1000;
   const pipeline = run.spec.pipeline === run.spec.collection ? '' : ` (${run.spec.pipeline})`;
-  const head = `${style.bold(run.spec.collection)}${pipeline}  ${run.spec.runId}  ${style.dim(`started ${started} UTC, ${formatDuration(seconds)}`)}`;
+  const head = `${style.bold(run.spec.collection)}${pipeline}  ${run.spec.runId}  ${style.dim(`started ${started} UTC, ${formatDuration(secondsOf(run))}`)}`;
   const lines = [head, `  ${progressLine(viewRun(run, workers), style)}`];
   if (run.message !== null) lines.push(`  ${style.yellow(safeText(run.message))}`);
   if (run.state === 'running') {

@@ -4,6 +4,7 @@ import { disk } from './disk.ts';
 import { model } from './model.ts';
 import { redis } from './redis.ts';
 import { runtime } from './runtime.ts';
+import { runs } from './runs.ts';
 import { schedules } from './schedules.ts';
 import { transport } from './transport.ts';
 import { vectorStore } from './vector-store.ts';
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   disk,
   redis,
   workers,
+  runs,
   vectorStore,
   transport,
   model,

@@ -1,30 +1,70 @@
-import type { DeadLetter } from '@embedline/core';
-import { formatCount } from './format.ts';
+import type { DeadLetter, RunProgress } from '@embedline/core';
+import { countOf, formatCount } from './format.ts';
 import { safeText, truncate } from './safe-text.ts';
 import type { Style } from './style.ts';
 
 const EXAMPLES_PER_CAUSE = 5;
+const MAX_CAUSE_COLUMNS = 160;
 
-/** Dead letters of a run grouped by cause, the most frequent first, with examples of each. */
+/**
+ * Dead letters of a run grouped by cause, the most frequent first, with examples of each. The groups add up to the
+ * total: what is only counted has a line of its own.
+ * @param code only those of this code
+ */
 export function renderDeadLetters(
-  runId: string,
-  count: number,
+  run: Pick<RunProgress, 'spec' | 'state' | 'deadLetters' | 'deadLettersByCode'>,
   letters: readonly DeadLetter[],
   style: Style,
+  code?: string,
 ): string {
-  if (letters.length === 0) return `Run ${runId} has no dead letters.`;
-  const groups = Map.groupBy(letters, (letter) => `${letter.code}  ${causeOf(letter.reason)}`);
-  const lines = [`${formatCount(count)} dead letters of run ${runId}`];
-  for (const [cause, group] of [...groups].sort(([, a], [, b]) => b.length - a.length)) {
-    lines.push('', `${style.bold(formatCount(group.length))}  ${safeText(cause)}`);
-    const examples = group.toSorted(byPlace).slice(0, EXAMPLES_PER_CAUSE);
-    for (const letter of examples) lines.push(`   ${describe(letter)}`);
-    if (group.length > EXAMPLES_PER_CAUSE)
-      lines.push(
-        style.dim(`   and ${formatCount(group.length - EXAMPLES_PER_CAUSE)} more (--json lists all)`),
-      );
-  }
+  const { runId } = run.spec;
+  const kept = code === undefined ? letters : letters.filter((letter) => letter.code === code);
+  const counted = code === undefined ? run.deadLetters : (run.deadLettersByCode[code] ?? 0);
+  // One that was recorded after the run was read is in the list only.
+  const count = Math.max(counted, kept.length);
+  const which = `run ${runId}${run.state === 'lost' ? ' (lost)' : ''}`;
+  if (count === 0) return `Run ${runId} has no dead letters.`;
+  const details = count > kept.length ? `; details are kept of ${formatCount(kept.length)}` : '';
+  const lines = [`${countOf(count, 'dead letter')} of ${which}${details}`];
+  const groups = Map.groupBy(kept, (letter) => `${letter.code}  ${kindOf(letter.reason)}`);
+  for (const group of [...groups.values()].sort((a, b) => b.length - a.length))
+    lines.push('', ...renderGroup(group, style));
+  for (const [name, missing] of withoutDetails(run, letters, code))
+    lines.push(
+      '',
+      `${style.bold(formatCount(missing))}  ${safeText(name)}  of which only the number is kept`,
+    );
   return lines.join('\n');
+}
+
+function renderGroup(group: readonly DeadLetter[], style: Style): string[] {
+  const cause = truncate(safeText(`${group[0]?.code ?? ''}  ${commonReason(group)}`), MAX_CAUSE_COLUMNS);
+  const lines = [`${style.bold(formatCount(group.length))}  ${cause}`];
+  const examples = group.toSorted(byPlace).slice(0, EXAMPLES_PER_CAUSE);
+  for (const letter of examples) lines.push(`   ${describe(letter)}`);
+  if (group.length > EXAMPLES_PER_CAUSE)
+    lines.push(style.dim(`   and ${formatCount(group.length - EXAMPLES_PER_CAUSE)} more (--json lists all)`));
+  return lines;
+}
+
+/** Code and number of the letters of which only the number is kept; a run of version 0.1.0 has them without code. */
+function withoutDetails(
+  { deadLetters, deadLettersByCode }: Pick<RunProgress, 'deadLetters' | 'deadLettersByCode'>,
+  letters: readonly DeadLetter[],
+  code: string | undefined,
+): [string, number][] {
+  const kept = Map.groupBy(letters, (letter) => letter.code);
+  const codes = Object.entries(deadLettersByCode);
+  const missing = codes
+    .map(([name, count]): [string, number] => [name, count - (kept.get(name)?.length ?? 0)])
+    .filter(([name, count]) => count > 0 && (code === undefined || name === code));
+  const uncoded =
+    deadLetters -
+    Math.max(
+      letters.length,
+      codes.reduce((sum, [, count]) => sum + count, 0),
+    );
+  return code === undefined && uncoded > 0 ? [...missing, ['other', uncoded]] : missing;
 }
 
 /** Workers give up in any order; a reader compares one listing with the next. */
@@ -41,12 +81,27 @@ function compareStrings(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The reason without what differs from letter to letter: numbers and quoted names. */
-function causeOf(reason: string): string {
+/** What may differ between reasons of one kind: quoted names and numbers. */
+const VARIABLE = /("(?:[^"\\]|\\.)*"|\d[\d,.]*)/;
+
+/** Equal for reasons that differ in quoted names and numbers only. */
+function kindOf(reason: string): string {
   return reason
-    .replace(/"(?:[^"\\]|\\.)*"/g, '"…"')
-    .replace(/\d[\d,.]*/g, 'N')
-    .slice(0, 160);
+    .split(VARIABLE)
+    .map((part, index) => (index % 2 === 0 ? part : part.startsWith('"') ? '""' : '0'))
+    .join('');
+}
+
+/** The reason as it was given, with `…` in place of what differs within the group: `UTF-8` stays, line numbers go. */
+function commonReason(group: readonly DeadLetter[]): string {
+  const reasons = [...new Set(group.map(({ reason }) => reason))].map((reason) => reason.split(VARIABLE));
+  const [first = [], ...others] = reasons;
+  return first
+    .map((part, index) => {
+      if (others.every((parts) => parts[index] === part)) return part;
+      return part.startsWith('"') ? '"…"' : '…';
+    })
+    .join('');
 }
 
 function describe(letter: DeadLetter): string {

@@ -5,6 +5,11 @@ export function formatCount(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 dead letter`, `1,234 dead letters`. */
+export function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Few digits for rates: `0.7`, `12.3`, `1,234`. */
 export function formatRate(value: number): string {
   return value < 100 ? value.toFixed(1) : formatCount(value);

@@ -1,5 +1,5 @@
-import { formatCount, formatDuration, formatRate } from './format.ts';
-import type { RunView } from './run-view.ts';
+import { countOf, formatCount, formatDuration, formatRate } from './format.ts';
+import { rateOf, type RunView } from './run-view.ts';
 import { safeText, truncate } from './safe-text.ts';
 import type { Style } from './style.ts';
 
@@ -22,11 +22,11 @@ export function progressLine(view: RunView, style: Style, minShare = 0): string 
   const total =
     view.chunksExpected === null ? '?' : `${run.sealed ? '' : '~'}${formatCount(view.chunksExpected)}`;
   const parts = [`${formatCount(view.chunksDone)}/${total} chunks`];
-  if (run.chunksPerSecond > 0) parts.push(`${formatRate(run.chunksPerSecond)}/s`);
+  if (rateOf(run) > 0) parts.push(`${formatRate(rateOf(run))}/s`);
   if (run.state === 'running')
     parts.push(view.etaSeconds === null ? 'ETA ?' : `ETA ${formatDuration(view.etaSeconds)}`);
   parts.push(run.state === 'running' ? STAGES[run.stage] : run.state);
-  if (run.deadLetters > 0) parts.push(`${formatCount(run.deadLetters)} dead letters`);
+  if (run.deadLetters > 0) parts.push(countOf(run.deadLetters, 'dead letter'));
   const text = truncate(`${percent}  ${parts.join('  ')}`, style.columns - 32);
   const line = `${style.cyan(bar(share ?? 0, 24))} ${text}`;
   return view.waitingFor === null

@@ -14,6 +14,18 @@ export interface RunView {
   readonly waitingFor: string | null;
 }
 
+/** From its start to its end, or until now. */
+export function secondsOf({ spec, endedAtMs, elapsedMs }: RunProgress): number {
+  return (endedAtMs === null ? elapsedMs : endedAtMs - spec.startedAtMs) / 1000;
+}
+
+/** Chunks embedded per second: now, while the run goes on; over the whole run once it has ended, everywhere alike. */
+export function rateOf(run: RunProgress): number {
+  if (run.state === 'lost') return 0;
+  if (run.endedAtMs === null) return run.chunksPerSecond;
+  return run.workers.chunksEmbedded / Math.max(secondsOf(run), 0.001);
+}
+
 export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): RunView {
   const { producer } = run;
   const settled = producer.chunksSkipped + producer.chunksPayloadUpdated + producer.chunksReused;
@@ -30,8 +42,7 @@ export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): 
         ? null
         : Math.min(1, chunksDone / Math.max(chunksExpected, 1));
   const left = chunksExpected === null ? null : Math.max(0, chunksExpected - chunksDone);
-  const etaSeconds =
-    run.state !== 'running' || left === null || run.chunksPerSecond <= 0 ? null : left / run.chunksPerSecond;
+  const etaSeconds = run.state !== 'running' || left === null || rateOf(run) <= 0 ? null : left / rateOf(run);
   return { run, chunksDone, chunksExpected, share, etaSeconds, waitingFor: waitingFor(run, workers) };
 }
 
@@ -65,15 +76,22 @@ export function runJson(view: RunView): object {
     collection: run.spec.collection,
     state: run.state,
     stage: run.stage,
+    startedAt: new Date(run.spec.startedAtMs).toISOString(),
+    endedAt: toIso(run.endedAtMs),
+    ...(run.state === 'lost' ? { lostSince: toIso(run.lost?.sinceMs ?? null) } : {}),
     batches: { total: run.producer.batchesTotal, done: run.workers.batchesDone, failed: 0 },
     chunks: chunksJson(run),
     deadLetters: run.deadLetters,
-    chunksPerSecond: Number(run.chunksPerSecond.toFixed(2)),
+    chunksPerSecond: Number(rateOf(run).toFixed(2)),
     etaSeconds: view.etaSeconds === null ? null : Math.round(view.etaSeconds),
     waitingFor: view.waitingFor,
     workers: run.byWorker,
     message: run.message,
   };
+}
+
+function toIso(timeMs: number | null): string | null {
+  return timeMs === null ? null : new Date(timeMs).toISOString();
 }
 
 /** Counts of chunks, by what was done for them. */

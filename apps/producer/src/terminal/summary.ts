@@ -1,6 +1,6 @@
 import type { RunProgress } from '@embedline/core';
 import { formatCount, formatDuration, formatRate } from './format.ts';
-import { chunksJson } from './run-view.ts';
+import { chunksJson, rateOf, secondsOf } from './run-view.ts';
 import type { Style } from './style.ts';
 
 /** The last line of `ingest --json`; programs rely on its shape. */
@@ -45,10 +45,7 @@ export function renderSummary(run: RunProgress, style: Style): string {
     count(producer.chunksPayloadUpdated, 'payload updated'),
     `${formatCount(producer.chunksRemoved)} removed`,
   );
-  const rate =
-    workers.chunksEmbedded === 0
-      ? ''
-      : ` (${formatRate(workers.chunksEmbedded / Math.max(seconds, 0.001))} chunks/s)`;
+  const rate = workers.chunksEmbedded === 0 ? '' : ` (${formatRate(rateOf(run))} chunks/s)`;
   const letters = formatCount(run.deadLetters);
   const rows: [string, string][] = [
     ['documents', `${formatCount(producer.documentsRead)} read${documents === '' ? '' : `: ${documents}`}`],
@@ -65,8 +62,4 @@ export function renderSummary(run: RunProgress, style: Style): string {
   const state = run.state === 'done' ? style.green('done') : style.red(run.state);
   const head = `${style.bold(spec.collection)} ${state}  ${style.dim(`run ${spec.runId}, ${spec.generation.name}`)}`;
   return [head, ...rows.map(([label, value]) => `  ${label.padEnd(13)} ${value}`)].join('\n');
-}
-
-function secondsOf(run: RunProgress): number {
-  return ((run.endedAtMs ?? Date.now()) - run.spec.startedAtMs) / 1000;
 }

@@ -1,20 +1,19 @@
-import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisConnection } from '../redis/connection.ts';
-import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
+import {
+  describeHolder,
+  isDead,
+  parseHolder,
+  readPidSpace,
+  type IsAlive,
+  type LockHolder,
+  type LockOwner,
+} from './lock-holder.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys } from './run-keys.ts';
 import { ACQUIRE_LOCK, HOLD_LOCK, NEXT_SEQUENCE, runScript } from './run-scripts.ts';
-
-export interface LockOwner {
-  readonly host: string;
-  readonly pid: number;
-  readonly runId: string;
-  /** What it does, for people, when that is no run: `a rollback`. */
-  readonly doing?: string | undefined;
-}
 
 export interface RunLockOptions {
   readonly redis: RedisConnection;
@@ -25,7 +24,7 @@ export interface RunLockOptions {
   /** A dead owner's lock is free after this long. Defaults to 30,000. */
   readonly ttlMs?: number;
   /** Tells whether an owner on this host still runs; a dead one's lock is taken over at once. */
-  readonly isAlive?: (owner: LockOwner) => boolean;
+  readonly isAlive?: IsAlive;
   /** Wait for the lock instead of failing. Defaults to false. */
   readonly wait?: boolean;
   readonly signal?: AbortSignal;
@@ -40,27 +39,21 @@ export interface RunLock {
   release(): Promise<void>;
 }
 
-const ownerSchema = z.object({
-  host: z.string(),
-  pid: z.number(),
-  runId: z.string(),
-  doing: z.string().optional(),
-  sinceMs: z.number(),
-  pidSpace: z.string(),
-});
-type Holder = z.infer<typeof ownerSchema>;
-
 /** Another owner's lock that stays is asked for this often. */
 const RETRY_MS = 500;
-/** An owner that was away for longer has lost a lock that nobody took in the meantime, too. */
-const REMEMBER_MS = 3_600_000;
+/**
+ * An owner that was away for longer has lost a lock that nobody took in the meantime, too; and for as long it can be told
+ * since when the owner has been away.
+ */
+const REMEMBER_MS = 7 * 24 * 3600 * 1000;
 
 /** @throws EmbedlineError RUN_LOCKED that names the owner, unless `wait` is set; REDIS_UNREACHABLE */
 export async function acquireRunLock(options: RunLockOptions): Promise<RunLock> {
   const { redis, scope, signal, ttlMs = 30_000 } = options;
   const names = runKeys(options.prefix);
   const keys = [names.lock(scope), names.lastLockOwner(scope)];
-  const self: Holder = { ...options.owner, sinceMs: Date.now(), pidSpace: await readPidSpace() };
+  const pidSpace = await readPidSpace();
+  const self: LockHolder = { ...options.owner, sinceMs: Date.now(), pidSpace, rememberMs: REMEMBER_MS };
   const value = JSON.stringify(self);
   let replace = '';
   for (let waiting = false; ;) {
@@ -124,58 +117,6 @@ async function askForLock(
   } catch (cause) {
     throw redisFailure(`Taking the lock on ${scope} in Redis`, cause);
   }
-}
-
-function parseHolder(text: string): Holder | null {
-  try {
-    return ownerSchema.parse(JSON.parse(text));
-  } catch {
-    // Another version's lock: it is respected, though it cannot be named.
-    return null;
-  }
-}
-
-/**
- * Where process ids mean the same: one boot of one machine, one PID namespace of it. Containers may share a host name
- * and do not see each other's processes. Empty where there is no /proc; then the host name has to do.
- */
-async function readPidSpace(): Promise<string> {
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
-  } catch {
-    return '';
-  }
-}
-
-function isDead(
-  owner: Holder,
-  self: Pick<Holder, 'host' | 'pidSpace'>,
-  isAlive: RunLockOptions['isAlive'] = processIsAlive,
-): boolean {
-  return owner.host === self.host && owner.pidSpace === self.pidSpace && !isAlive(owner);
-}
-
-function processIsAlive({ pid }: LockOwner): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function describeHolder(scope: string, owner: Holder | null, ttlMs: number): string {
-  const [kind, name] = scope.split(/:(.*)/s);
-  const process =
-    owner === null
-      ? ''
-      : ` (process ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceMs).toISOString()})`;
-  const who = owner === null ? 'another process' : (owner.doing ?? `run ${owner.runId}`);
-  return (
-    `The ${kind} ${name} is being ${owner?.doing === undefined ? 'ingested' : 'changed'} by ${who}${process}. Wait for it (--wait), or stop it first; ` +
-    `if that process is dead, its lock ends by itself within ${Math.ceil(ttlMs / 1000)} seconds.`
-  );
 }
 
 interface HeldLock {

@@ -24,7 +24,7 @@ export interface RunSpec {
 export type EndedState = 'done' | 'failed' | 'interrupted' | 'cancelled';
 
 /**
- * `running` until it ended. `lost` is not stored but found out (see observe-runs.ts): the run has not ended, and its
+ * `running` until it ended. `lost` is not stored but found out (see observed-runs.ts): the run has not ended, and its
  * producer is gone. `unknown` is a state that a newer version wrote.
  */
 export type RunState = 'running' | EndedState | 'lost' | 'unknown';
@@ -102,6 +102,8 @@ export interface RunProgress {
   readonly endedAtMs: number | null;
   /** Since its start, by the clock of Redis. */
   readonly elapsedMs: number;
+  /** Of a run that is lost, for people but for the first: the last sign of life of its producer (null when not known). */
+  readonly lost?: { readonly sinceMs: number | null; readonly reason: string; readonly remedy: string };
   /** Why it failed, was interrupted or is lost, for people. */
   readonly message: string | null;
   /** What the producer waits for, e.g. a store that does not answer; null when it goes on. */
