@@ -167,7 +167,7 @@ async function read(reading: ProducerRate['reading'], bench: Bench): Promise<Pro
   const startedAt = performance.now();
   const run = { ledger, repeated, enqueuer, counts, runId, runSequence };
   const { cpuMs } = await profileStages(STAGES, () =>
-    produce({ ...compared, ...run, target, reuseFrom: target, seen }),
+    produce({ ...compared, ...run, target, reuseFrom: target, seen, awaited: null }),
   );
   const seconds = (performance.now() - startedAt) / 1000;
   const cpu = process.cpuUsage(cpuBefore);

@@ -49,7 +49,6 @@ describe('one bad record costs that record, and is named', () => {
       /a number, not a text: put it in quotes/,
     ],
     ['no text', '{"id":"x"}', /no text: field "text"/],
-    ['empty text', '{"id":"x","text":"  \\n "}', /the text is empty/],
     ['a text that is a list', '{"id":"x","text":["a"]}', /a list, not a text/],
     [
       'invalid UTF-8',

@@ -23,7 +23,7 @@ const AFTER = [
   { id: 'long', text: LONG, year: 1 },
   { id: 'new', text: 'This one is new.', year: 1 },
   { id: 'copy', text: 'This one is new.', year: 1 },
-  { id: 'bad', text: '' },
+  { id: 'bad' },
 ];
 
 const args = (bench: TestBench, command: string, ...more: string[]) => [

@@ -26,7 +26,7 @@ import { fakeEmbedder } from './fake-embedder.ts';
 import { testPrefix, testRedis } from './redis.ts';
 import { wordCounter } from './word-counter.ts';
 
-type Chosen = 'partial' | 'maxDeleteShare' | 'sweepIncomplete';
+type Chosen = 'partial' | 'maxDeleteShare' | 'maxGivenUpShare' | 'sweepIncomplete';
 
 export interface IngestCall extends Partial<Pick<IngestOptions, Chosen>> {
   readonly collection: string;
@@ -51,7 +51,12 @@ export interface InProcess {
   livePoints(collection: string): Promise<Map<string, StoredPoint>>;
 }
 
-export function inProcess(store: VectorStore, workerStore: VectorStore = store): InProcess {
+/** @param fails texts that cannot be embedded */
+export function inProcess(
+  store: VectorStore,
+  workerStore: VectorStore = store,
+  fails: (text: string) => boolean = () => false,
+): InProcess {
   const [commands, blocking, prefix] = [testRedis(), testRedis('worker'), testPrefix()];
   const ledger = new RunLedger({ redis: commands, prefix });
   const queue = createBatchQueue({ connection: commands, prefix });
@@ -60,7 +65,7 @@ export function inProcess(store: VectorStore, workerStore: VectorStore = store):
     connection: blocking,
     prefix,
     ledger,
-    runs: runSource(workerStore, ledger, asked),
+    runs: runSource(workerStore, ledger, { asked, fails }),
     workerId: 'in-process',
     logger: createLogger({ name: 'test', level: 'fatal' }),
     commands,
@@ -89,14 +94,19 @@ export function inProcess(store: VectorStore, workerStore: VectorStore = store):
   };
 }
 
-function runSource(store: VectorStore, ledger: RunLedger, asked: Map<string, string[]>): RunSource {
+interface Embedding {
+  readonly asked: Map<string, string[]>;
+  readonly fails: (text: string) => boolean;
+}
+
+function runSource(store: VectorStore, ledger: RunLedger, { asked, fails }: Embedding): RunSource {
   return {
     open: async (runId) => {
       const spec = await ledger.spec(runId);
       if (spec === null) throw new Error(`no run ${runId}`);
       const texts = asked.get(runId) ?? [];
       asked.set(runId, texts);
-      const embedder = fakeEmbedder(spec.model, (text) => texts.push(text));
+      const embedder = fakeEmbedder(spec.model, (text) => texts.push(text), fails);
       return { spec, points: await store.open(spec.generation), embedder };
     },
   };
@@ -118,6 +128,7 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     partial: call.partial ?? false,
     wait: false,
     maxDeleteShare: call.maxDeleteShare ?? 1,
+    maxGivenUpShare: call.maxGivenUpShare ?? 0.01,
     sweepIncomplete: call.sweepIncomplete ?? false,
     keepGenerations: 1,
     startWorkers: () => null,
@@ -136,7 +147,7 @@ function chunkingOf({ maxTokens }: IngestCall) {
 
 function openCall(call: IngestCall): OpenPipeline {
   const { pipeline: name, collection, sources, cwd: directory, rebuild = false } = call;
-  const { partial = false, maxDeleteShare = 1, sweepIncomplete = false } = call;
+  const { partial = false, maxDeleteShare = 1, maxGivenUpShare = 0.01, sweepIncomplete = false } = call;
   const parsed = pipelineSchema.parse({
     sources: [...sources],
     collection,
@@ -145,7 +156,7 @@ function openCall(call: IngestCall): OpenPipeline {
     sweepIncomplete,
   });
   return {
-    definition: { ...parsed, maxDelete: maxDeleteShare, name, directory },
+    definition: { ...parsed, maxDelete: maxDeleteShare, maxGivenUp: maxGivenUpShare, name, directory },
     model: {
       kind: 'transformer',
       spec: call.model,

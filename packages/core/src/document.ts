@@ -29,7 +29,7 @@ export interface Origin {
 /** One input item, as a reader yields it. */
 export interface Document {
   readonly id: string;
-  /** Well-formed Unicode with at least one character that is not white space. */
+  /** Well-formed Unicode. One of white space alone has no chunks, and so no points. */
   readonly text: string;
   readonly title: string | null;
   readonly metadata: Metadata;

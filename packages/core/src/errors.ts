@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'RUN_SUPERSEDED'
   | 'RUN_CANCELLED'
   | 'DELETE_GUARD'
+  | 'GIVEN_UP_GUARD'
+  | 'NOTHING_TO_PUBLISH'
   | 'CLOSED'
   | 'INTERRUPTED';
 

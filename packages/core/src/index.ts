@@ -102,7 +102,7 @@ export { isLoopback } from './tls.ts';
 export { VERSION } from './version.ts';
 export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
-export { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';
+export { PAYLOAD_SCHEMA_VERSION, STALE_PAYLOAD_HASH } from './vector-store/payload.ts';
 export { parseFilters } from './vector-store/filter/parse-filter.ts';
 export {
   whereEqual,
@@ -125,6 +125,7 @@ export type {
   ScanOptions,
   SearchHit,
   SearchQuery,
+  StalePoint,
   StoreKind,
   StoredFingerprint,
   StoredPoint,

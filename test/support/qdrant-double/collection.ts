@@ -110,6 +110,14 @@ export class DoubleCollection {
       if (passes(id, point.payload)) this.#points.set(id, { ...point, payload });
   }
 
+  /** Merged by top keys. */
+  setPayload(filter: unknown, payload: Payload): void {
+    const passes = this.#filter(filter);
+    for (const [id, point] of this.#points)
+      if (passes(id, point.payload))
+        this.#points.set(id, { ...point, payload: { ...point.payload, ...payload } });
+  }
+
   delete(filter: unknown): void {
     const passes = this.#filter(filter);
     for (const [id, { payload }] of this.#points) if (passes(id, payload)) this.#points.delete(id);

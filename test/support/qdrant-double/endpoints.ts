@@ -78,9 +78,11 @@ export class DoubleState {
         };
       case 'POST points/batch':
         return (body['operations'] as Record<string, Body>[]).map((operation) => {
-          const overwrite = operation['overwrite_payload'];
-          if (overwrite === undefined) throw badBody('the double knows no such operation');
-          collection.overwritePayload(overwrite['filter'], overwrite['payload'] as Body);
+          const { overwrite_payload: overwrite, set_payload: set } = operation;
+          if (overwrite !== undefined)
+            collection.overwritePayload(overwrite['filter'], overwrite['payload'] as Body);
+          else if (set !== undefined) collection.setPayload(set['filter'], set['payload'] as Body);
+          else throw badBody('the double knows no such operation');
           return updated(status);
         });
       default:

@@ -4,6 +4,7 @@ import { DEFAULT_MODEL_ID } from '@embedline/core';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
 import type { PipelineFlags } from '../pipeline/choose-pipelines.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
+import { parsePercentage } from '../pipeline/percentage.ts';
 import { parseMetadataFields } from '../readers/record.ts';
 
 /** The flags of `ingest`, as commander hands them over; what is absent is the definition's default. */
@@ -88,7 +89,12 @@ export function addRunOptions(command: Command): Command {
     )
     .option(
       '--max-delete <share>',
-      'largest share of the points that may be deleted as vanished, 0% to 100%; default: 20%',
+      'largest share of the points that readers may lose, whatever the cause, 0% to 100%; default: 20%',
+      percentage,
+    )
+    .option(
+      '--max-given-up <share>',
+      'largest share of the chunks of a new generation that may be dead letters, 0% to 100%; default: 1%',
       percentage,
     )
     .option('--sweep-incomplete', 'delete what has vanished even though some records could not be read')
@@ -135,11 +141,13 @@ function limitText(what: string, limit: keyof typeof DEFAULT_READ_LIMITS): strin
 }
 
 function percentage(text: string): string {
-  const value = Number(text.replace(/%$/, ''));
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > 100) {
-    throw new InvalidArgumentError('Expected a percentage from 0% to 100%.');
-  }
+  const value = parsePercentage(text);
+  if (typeof value !== 'number') throw new InvalidArgumentError(`${sentence(value.problem)}.`);
   return `${value}%`;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 /** A list that parses, still as it was typed: the definition's schema reads it. */

@@ -10,6 +10,7 @@ const CARRIED = new Set([
   'rebuild',
   'reuse',
   'maxDelete',
+  'maxGivenUp',
   'sweepIncomplete',
   'detach',
   'json',
@@ -53,11 +54,12 @@ function asTyped(flag: string): string {
 }
 
 function optionsOf(flags: IngestFlags): IngestRequestOptions {
-  const { rebuild, reuse, sweepIncomplete, maxDelete } = flags;
+  const { rebuild, reuse, sweepIncomplete, maxDelete, maxGivenUp } = flags;
   return {
     ...(rebuild === true ? { rebuild } : {}),
     ...(reuse === false ? { reuse } : {}),
     ...(sweepIncomplete === true ? { sweepIncomplete } : {}),
     ...(typeof maxDelete === 'string' ? { maxDelete: Number(maxDelete.replace('%', '')) } : {}),
+    ...(typeof maxGivenUp === 'string' ? { maxGivenUp: Number(maxGivenUp.replace('%', '')) } : {}),
   };
 }

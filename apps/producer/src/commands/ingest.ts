@@ -130,6 +130,7 @@ function ingestOptions(
     partial,
     deferIndexing,
     maxDeleteShare: definition.maxDelete,
+    maxGivenUpShare: definition.maxGivenUp,
     sweepIncomplete,
     keepGenerations,
     wait,

@@ -43,5 +43,7 @@ export async function planPipeline(pipeline: OpenPipeline, { json, context }: Pr
   const seconds = (performance.now() - startedAtMs) / 1000;
   if (json) printJson(stdout, planJson(plan, { rate, seconds }));
   else printLine(stdout, renderPlan(plan, rate, style));
+  // As the ingest would end, as far as it can be known before.
+  if (plan.withheld?.fails === true) return EXIT.failed;
   return plan.deadLetters > 0 ? EXIT.deadLetters : EXIT.done;
 }

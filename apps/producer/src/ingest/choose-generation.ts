@@ -76,6 +76,14 @@ export function otherPipelines(generation: Generation, pipeline: string): string
   return Object.keys(generation.manifest.pipelines).filter((name) => name !== pipeline);
 }
 
+/** Whether the chunks of a pipeline in a generation are cut, and its vectors made, as is wanted. */
+export function hasSameChunks(
+  { manifest }: Generation,
+  { pipeline, model, fingerprint }: Pick<GenerationWanted, 'pipeline' | 'model' | 'fingerprint'>,
+): boolean {
+  return sameModel(manifest.model, model) && manifest.pipelines[pipeline] === fingerprint;
+}
+
 function fits({ manifest }: Generation, wanted: GenerationWanted): boolean {
   const fingerprint = manifest.pipelines[wanted.pipeline];
   return (

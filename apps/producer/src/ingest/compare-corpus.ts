@@ -104,7 +104,7 @@ async function compareWindow(window: Window, options: CompareCorpusOptions): Pro
 /** Of two documents with one id the first stays; the other becomes a dead letter that names both places. */
 function withoutDuplicates(item: Extract<ReadItem, { type: 'document' }>, seen: SeenDocuments): ReadItem {
   const { document } = item;
-  const before = seen.add(document.id, document.origin);
+  const before = seen.add(document.id, document.origin, document.text.length);
   if (before === null) return item;
   return reject(document.origin, {
     reason: `the id ${JSON.stringify(document.id)} was seen before, at ${placeOf(before)}; the first one stays`,

@@ -68,7 +68,7 @@ export async function compareDocuments(
   const vectors = await findVectors(records.flat(), stored, options);
   const decisions = new Map<string, DocumentDecision>();
   rest.forEach(({ document }, index) => {
-    decisions.set(document.id, decide(document, records[index] ?? [], stored, vectors));
+    decisions.set(document.id, decide(document, records[index] ?? [], stored, vectors, options.pipeline));
   });
   return documents.map(
     ({ document }) => decisions.get(document.id) ?? skipWhole(document, unchanged.get(document.id) ?? 0),
@@ -176,6 +176,7 @@ function decide(
   chunks: readonly ChunkRecord[],
   stored: ReadonlyMap<string, StoredFingerprint>,
   vectors: ReadonlyMap<string, Float32Array>,
+  pipeline: string,
 ): DocumentDecision {
   const payloadUpdates: ChunkRecord[] = [];
   const reused: { chunk: ChunkRecord; vector: Float32Array }[] = [];
@@ -195,9 +196,25 @@ function decide(
     else reused.push({ chunk, vector });
   }
   const skipped = chunks.length - payloadUpdates.length - reused.length - toEmbed.length;
-  const change = known === 0 ? 'new' : skipped === chunks.length ? 'unchanged' : 'changed';
+  const change =
+    chunks.length === 0
+      ? changeOfEmpty(document, stored, pipeline)
+      : known === 0
+        ? 'new'
+        : skipped === chunks.length
+          ? 'unchanged'
+          : 'changed';
   const missing = chunks.length - known;
   return { document, change, chunkCount: chunks.length, missing, skipped, payloadUpdates, reused, toEmbed };
+}
+
+/** A document without text has no point: it changed when it had one. */
+function changeOfEmpty(
+  { id }: Document,
+  stored: ReadonlyMap<string, StoredFingerprint>,
+  pipeline: string,
+): 'changed' | 'unchanged' {
+  return stored.has(pointId(pipeline, id, 0)) ? 'changed' : 'unchanged';
 }
 
 function skipWhole(document: Document, chunkCount: number): DocumentDecision {

@@ -92,13 +92,19 @@ async function* judgedPages({
 }
 
 function isSwept(why: JudgedPoint['why']): why is 'vanished' | 'surplus' | 'duplicate' {
-  return why !== 'current' && why !== 'unread';
+  return why === 'vanished' || why === 'surplus' || why === 'duplicate';
 }
 
 /** Ids of the points that {@link findSwept} counts, as a stream: for more than fits into memory. */
 export async function* sweptPages(options: FindSweptOptions): AsyncGenerator<string[]> {
   for await (const page of judgedPages(options))
     yield page.filter(({ why }) => isSwept(why)).map(({ id }) => id);
+}
+
+/** Points beyond the new end of documents of which a chunk was given up on, as a stream: they stay. */
+export async function* heldPages(options: FindSweptOptions): AsyncGenerator<string[]> {
+  for await (const page of judgedPages(options))
+    yield page.filter(({ why }) => why === 'held').map(({ id }) => id);
 }
 
 /** Points of the chunks that documents of the corpus consist of. */

@@ -1,150 +1,115 @@
-import { EmbedlineError, type Generation, type RunSpec } from '@embedline/core';
-import { otherPipelines } from './choose-generation.ts';
-import { carryOver } from './carry-over.ts';
-import { approvingPercent, exceedsShare } from './delete-guard.ts';
-import { countCurrent, findSwept, type Swept } from './find-swept.ts';
-import type { IngestOptions } from './ingest-options.ts';
-import type { RunTarget } from './open-target.ts';
-import type { RunCounts } from './run-counts.ts';
-import type { SeenDocuments } from './seen-documents.ts';
+import { EmbedlineError } from '@embedline/core';
+import type { AwaitedChunks } from './awaited-chunks.ts';
+import { keepStale } from './keep-stale.ts';
+import { assertAllowed, changeOf, type LastSteps } from './last-steps.ts';
+import { publish } from './publish.ts';
+import { NOTHING_LOST } from './publishing-policy.ts';
 import { sweep, sweepRead } from './sweep.ts';
 
-export interface FinishContext {
-  readonly spec: RunSpec;
-  readonly target: RunTarget;
-  readonly counts: RunCounts;
-  readonly signal: AbortSignal;
-  readonly options: IngestOptions;
-  readonly seen: SeenDocuments;
-  /** Chunks of this run that have no new point because they were given up on. */
-  readonly givenUp: number;
+export interface FinishContext extends Omit<LastSteps, 'missing'> {
+  /** Null where there was nothing that a chunk which is given up on could replace. */
+  readonly awaited: AwaitedChunks | null;
 }
 
 /**
- * SWEEP -> PUBLISH, after every batch is done.
+ * KEEP -> SWEEP -> PUBLISH, after every batch is done.
  * @returns notices for people
- * @throws EmbedlineError DELETE_GUARD, SOURCE_UNREADABLE, STORE_MISMATCH
+ * @throws EmbedlineError DELETE_GUARD, GIVEN_UP_GUARD, NOTHING_TO_PUBLISH, SOURCE_UNREADABLE, STORE_MISMATCH
  */
 export async function finish(context: FinishContext): Promise<string[]> {
   const { target, counts, options } = context;
   const { corpus, ledger } = options;
   await ledger.recordProducer(context.spec.runId, counts);
   await ledger.setStage(context.spec.runId, 'sweeping');
+  const steps = { ...context, missing: await keepWhatFailed(context) };
   const complete = corpus.problemCount === 0 || options.sweepIncomplete;
   if (!complete && target.building && target.live !== null) throw incompleteBuild(context);
-  const notices: string[] = [];
-  if (options.partial) await sweepPart(context);
-  else if (complete) await sweepTarget(context);
+  const notices = staleNotices(context);
+  if (options.partial) await sweepPart(steps);
+  else if (complete) await sweepTarget(steps);
   else notices.push(incompleteNotice(context));
-  if (target.building) {
-    await ledger.setStage(context.spec.runId, 'publishing');
-    await publish(context);
+  if (!target.building) {
+    await assertSomethingLeft(steps);
+    return notices;
   }
+  await ledger.setStage(context.spec.runId, 'publishing');
+  await publish(steps);
+  if (counts.chunksTotal === 0) notices.push(emptyNotice(context));
   return notices;
 }
 
-async function sweepTarget(context: FinishContext): Promise<void> {
-  const { target, counts, options, givenUp } = context;
+/** @returns how many chunks have no point of their text */
+async function keepWhatFailed(context: FinishContext): Promise<number> {
+  const { spec, target, counts, seen, signal, awaited, givenUp } = context;
+  if (givenUp === 0 || awaited === null) return givenUp;
+  const { pipeline, runSequence } = spec;
+  const found = await keepStale({ pipeline, points: target.points, awaited, seen, runSequence, signal });
+  counts.chunksKeptStale = found.kept;
+  return found.givenUp;
+}
+
+async function sweepTarget(steps: LastSteps): Promise<void> {
+  const { target, counts, givenUp } = steps;
   const swept = await sweep({
-    ...sweepOptions(context),
+    ...sweepOptions(steps),
     expectedPoints: givenUp === 0 ? counts.chunksTotal : null,
-    // Nobody reads a generation that is being built: the guard looks at what readers would lose, in publish().
-    maxDeleteShare: target.building ? 1 : options.maxDeleteShare,
+    // Nobody reads a generation that is being built: what readers would lose is looked at in publish().
+    approve: async (found, pointsNow) => {
+      if (target.building) return;
+      await assertAllowed(steps, {
+        ...changeOf(steps),
+        how: 'in-place',
+        pointsNow,
+        pointsAfter: pointsNow - found.points,
+        documentsGone: found.documents,
+        lost: {
+          ...NOTHING_LOST,
+          vanished: found.vanishedPoints,
+          shortened: found.surplusPoints + found.duplicatePoints,
+        },
+      });
+    },
   });
   if (target.building) return;
   counts.chunksRemoved = swept.chunksRemoved;
   counts.documentsRemoved = swept.documentsRemoved;
 }
 
-async function sweepPart(context: FinishContext): Promise<void> {
-  const swept = await sweepRead(sweepOptions(context));
-  context.counts.chunksRemoved = swept.chunksRemoved;
+async function sweepPart(steps: LastSteps): Promise<void> {
+  const swept = await sweepRead(sweepOptions(steps));
+  steps.counts.chunksRemoved = swept.chunksRemoved;
 }
 
-function sweepOptions({ spec: { pipeline, runSequence }, target: { points }, seen, signal }: FinishContext) {
+function sweepOptions({ spec: { pipeline, runSequence }, target: { points }, seen, signal }: LastSteps) {
   return { pipeline, points, seen, runSequence, signal };
 }
 
-/** Exact count check, then one step that readers see. */
-async function publish(context: FinishContext): Promise<void> {
-  const { target, options, spec, signal } = context;
-  const { store } = options;
-  await assertCount(context);
-  if (target.live !== null) await replace(context, target.live);
-  await store.publish(target.generation, { signal, onWaiting: options.onNotice });
-  const generations = await store.generations(spec.collection, { signal });
-  const older = generations.filter(({ live, number }) => !live && number < target.generation.number);
-  const surplus = older.slice(0, Math.max(0, older.length - options.keepGenerations));
-  for (const generation of surplus) await store.dropGeneration(generation, { signal });
+/** The first load of a pipeline in a collection that others fill already is no success when all of it failed. */
+async function assertSomethingLeft(steps: LastSteps): Promise<void> {
+  const { target, spec, counts, signal, missing } = steps;
+  if (missing + counts.recordsRejected === 0) return;
+  const points = await target.points.count({ pipeline: spec.pipeline, signal });
+  if (points === 0)
+    await assertAllowed(steps, { ...changeOf(steps), how: 'in-place', pointsNow: 0, pointsAfter: 0 });
 }
 
-/** Of the documents that were read: of others an earlier attempt at this generation may have left points. */
-async function assertCount(context: FinishContext): Promise<void> {
-  const { target, counts, spec, signal, seen, givenUp } = context;
-  const { points } = target;
-  const { pipeline } = spec;
-  const expected = counts.chunksTotal - givenUp;
-  const total = await points.count({ pipeline, signal });
-  if (total === counts.chunksTotal) return;
-  const found = await countCurrent({ points, pipeline, seen, signal });
-  // A chunk that failed now may be there from an earlier attempt.
-  if (found >= expected && found <= counts.chunksTotal) return;
-  throw new EmbedlineError(
-    'STORE_MISMATCH',
-    `${target.generation.name} holds ${found} points instead of ${expected}, so it is not published; readers see what they saw. ` +
-      `Ingest again; if it stays, ingest with --rebuild.`,
-  );
+function staleNotices({ counts: { chunksKeptStale: kept }, spec }: FinishContext): string[] {
+  if (kept === 0) return [];
+  return [
+    `${kept} points keep what their documents said before, marked as stale, because their new text could not be embedded or ` +
+      `stored (embedline failed list --run ${spec.runId}). Fix the cause and ingest again, which replaces them.`,
+  ];
 }
 
-/** What readers see now makes way: what they lose is held to the same guard as a sweep, other pipelines move along. */
-async function replace(context: FinishContext, live: Generation): Promise<void> {
-  const { target, spec, signal, options } = context;
-  const { pipeline, runSequence } = spec;
-  const { store } = options;
-  await countRemoved(context, live);
-  const pipelines = otherPipelines(live, pipeline);
-  if (pipelines.length > 0) await carryOver({ store, live, target, pipelines, runSequence, signal });
-}
-
-async function countRemoved(context: FinishContext, live: Generation): Promise<void> {
-  const { counts, seen, spec, signal, options } = context;
-  const points = await options.store.open(live, { signal });
-  try {
-    const { pipeline } = spec;
-    const total = await points.count({ pipeline, signal });
-    const lost = await findSwept({ points, pipeline, seen, signal });
-    if (lost.unread.documents > 0 && !options.sweepIncomplete) throw unreadLost(lost, context);
-    if (exceedsShare(lost.vanishedPoints, total, options.maxDeleteShare)) {
-      const percent = approvingPercent(lost.vanishedPoints, total);
-      throw new EmbedlineError(
-        'DELETE_GUARD',
-        `The new generation is not published: ${lost.documents} documents with ${percent} % of the points that readers see now are ` +
-          `gone from the corpus. If it has really shrunk, run again with --max-delete ${percent}%.`,
-      );
-    }
-    counts.documentsRemoved = lost.documents;
-    counts.chunksRemoved = lost.vanishedPoints;
-  } finally {
-    await points.close();
-  }
-}
-
-function unreadLost({ unread }: Swept, { target, spec }: FinishContext): EmbedlineError {
-  const { documents, sample } = unread;
-  const names = sample.map((id) => JSON.stringify(id)).join(', ');
-  return new EmbedlineError(
-    'SOURCE_UNREADABLE',
-    `${target.generation.name} is not published, because ${documents} documents that readers see now could not be read ` +
-      `(${names}${documents > sample.length ? ', ...' : ''}; embedline failed list --run ${spec.runId}) and would be missing. Mend them ` +
-      `and ingest again, which continues the build, or publish it all the same with --sweep-incomplete.`,
-  );
+function emptyNotice({ spec }: FinishContext): string {
+  return `Collection ${spec.collection} is published without a point of ${spec.pipeline}: no document of the corpus has a text.`;
 }
 
 function incompleteNotice({ options: { corpus } }: FinishContext): string {
   return (
     `Nothing was deleted, because the corpus could not be read completely: ${corpus.problems.join('; ')}` +
     `${corpus.problemCount > corpus.problems.length ? ` and ${corpus.problemCount - corpus.problems.length} more` : ''}. ` +
-    `Mend that and run again, or delete all the same with --sweep-incomplete.`
+    `Fix that and run again, or delete all the same with --sweep-incomplete.`
   );
 }
 
@@ -152,7 +117,7 @@ function incompleteBuild({ options: { corpus }, target }: FinishContext): Embedl
   return new EmbedlineError(
     'SOURCE_UNREADABLE',
     `${target.generation.name} is not published, because the corpus could not be read completely (${corpus.problems.join('; ')}): ` +
-      `documents that readers see now might be missing. Mend that and ingest again, which continues the build, or publish it ` +
+      `documents that readers see now might be missing. Fix that and ingest again, which continues the build, or publish it ` +
       `all the same with --sweep-incomplete.`,
   );
 }

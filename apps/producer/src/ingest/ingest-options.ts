@@ -12,8 +12,10 @@ export interface IngestOptions extends ClaimOptions {
   readonly corpus: Corpus;
   readonly chunk: CompareOptions['chunk'];
   readonly queueLimits: QueueLimits;
-  /** Largest share of the pipeline's points that a sweep may delete, 0 to 1. */
+  /** Largest share of the points that readers see which a run may take away, whatever the cause, 0 to 1. */
   readonly maxDeleteShare: number;
+  /** Largest share of the chunks of a new generation that may have been given up on when it is published, 0 to 1. */
+  readonly maxGivenUpShare: number;
   /** Delete vanished documents even though some records could not be read. */
   readonly sweepIncomplete: boolean;
   /** Generations kept for rollback besides the live one. */

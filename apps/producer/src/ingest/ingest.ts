@@ -10,6 +10,7 @@ import {
   type RunProgress,
   type RunSpec,
 } from '@embedline/core';
+import { createAwaitedChunks } from './awaited-chunks.ts';
 import { claimTarget } from './claim-target.ts';
 import { Enqueuer } from './enqueue.ts';
 import { finish } from './finish.ts';
@@ -65,20 +66,21 @@ async function run(context: RunContext): Promise<IngestOutcome> {
   const { runId, runSequence } = spec;
   const recording = recordCounts(ledger, runId, counts);
   const seen = createSeenDocuments({ keepIds: options.partial });
+  const awaited = target.isNew && target.live === null ? null : createAwaitedChunks();
   try {
     const signal = AbortSignal.any([context.signal, recording.signal]);
     const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
     const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal, onNotice: options.onNotice });
     const limits = options.queueLimits;
     const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
-    await produce({ ...produceOptions(context, signal), seen, repeated, enqueuer });
+    await produce({ ...produceOptions(context, signal), seen, awaited, repeated, enqueuer });
     await recording.close();
     const done = await waitForBatches({ runId, ledger, unfinished, counts, signal });
     counts.chunksReused += await repeated.settle();
     const repeatedGivenUp = repeated.giveUp(runId);
     await ledger.addDeadLetters(runId, repeatedGivenUp);
     const givenUp = done.producer.chunksEnqueued - done.workers.chunksEmbedded + repeatedGivenUp.length;
-    const notices = await finish({ ...context, signal, seen, givenUp });
+    const notices = await finish({ ...context, signal, seen, awaited, givenUp });
     await ledger.recordProducer(runId, counts);
     await ledger.end(runId, 'done', null);
     return { progress: await finalProgress(ledger, runId), notices };
@@ -88,6 +90,7 @@ async function run(context: RunContext): Promise<IngestOutcome> {
     throw error;
   } finally {
     seen.close();
+    awaited?.close();
   }
 }
 

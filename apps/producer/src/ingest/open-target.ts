@@ -17,6 +17,8 @@ export interface RunTarget {
   readonly live: Generation | null;
   /** True when the target is not the live generation, and has to be published at the end. */
   readonly building: boolean;
+  /** True when it was made just now: there is nothing in it that could be replaced. */
+  readonly isNew: boolean;
   close(): Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export async function openTarget({ live, plan }: ChosenGeneration, wanted: Targe
     reuseFrom: building ? (livePoints ?? points) : points,
     live,
     building,
+    isNew: plan.kind === 'build',
     close: async () => {
       await points.close();
       await livePoints?.close();

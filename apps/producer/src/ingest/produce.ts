@@ -1,4 +1,5 @@
 import type { DeadLetter, GenerationPoints, RunLedger } from '@embedline/core';
+import type { AwaitedChunks } from './awaited-chunks.ts';
 import type { DocumentDecision } from './compare.ts';
 import { compareCorpus, type CompareCorpusOptions } from './compare-corpus.ts';
 import type { Enqueuer } from './enqueue.ts';
@@ -13,6 +14,8 @@ export interface ProduceOptions extends CompareCorpusOptions {
   readonly enqueuer: Enqueuer;
   readonly repeated: RepeatedTexts;
   readonly counts: RunCounts;
+  /** Gets every chunk that a worker or an equal text is to bring a vector for. */
+  readonly awaited: AwaitedChunks | null;
 }
 
 /**
@@ -26,6 +29,7 @@ export async function produce(options: ProduceOptions): Promise<void> {
       counts.chunksReused += await repeated.settle();
       await settle(decisions, options);
       await addDeadLetters(ledger, runId, deadLetters);
+      counts.recordsRejected += deadLetters.length;
       counts.sourceBytesRead += bytes;
     }
     await enqueuer.flush();
@@ -49,6 +53,7 @@ async function settle(decisions: readonly DocumentDecision[], options: ProduceOp
     else counts.documentsUnchanged += 1;
   }
   const toEmbed = decisions.flatMap((decision) => decision.toEmbed);
+  options.awaited?.add(toEmbed);
   await options.enqueuer.add(toEmbed.filter((chunk) => !repeated.putOff(chunk)));
 }
 

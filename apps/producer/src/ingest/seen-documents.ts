@@ -1,26 +1,42 @@
-import { hash } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Origin } from '@embedline/core';
+import { keyOf, temporaryDatabase } from './temporary-database.ts';
 
 /** A vanished or surplus point is one that this says no to. */
 export interface SeenDocuments {
-  /** Notes a document of one chunk, for now, and where it is. @returns where it was seen before, or null */
-  add(documentId: string, origin: Origin): Origin | null;
+  /**
+   * Notes a document of one chunk, for now, where it is, and how many UTF-16 code units its text has.
+   * @returns where it was seen before, or null
+   */
+  add(documentId: string, origin: Origin, length: number): Origin | null;
   /** Notes how many chunks it has: what lies beyond is surplus. */
   setChunkCount(documentId: string, chunks: number): void;
   /** Notes a document that is there but could not be read: whatever is stored of it stays. */
   protect(documentId: string, origin: Origin | null): void;
+  /** Notes that one more chunk of a document was given up on. */
+  giveUp(documentId: string): void;
   judge(documentId: string, chunkIndex: number): Verdict;
+  /** What the corpus says of a document, or null when it has none of this id. */
+  find(documentId: string): SeenDocument | null;
   /** Documents that were read, a page at a time. @throws Error unless their ids were to be kept */
   read(): Iterable<readonly string[]>;
   close(): void;
 }
 
+export interface SeenDocument {
+  /** Chunks that it consists of; null when it could not be read. */
+  readonly chunks: number | null;
+  /** Of its text, in UTF-16 code units. */
+  readonly length: number;
+  /** Chunks of it that were given up on. */
+  readonly givenUp: number;
+}
+
 /**
- * `vanished`: its document was not seen; `surplus`: that has become shorter; `unread`: that is there, but could not be
- * read; else `current`.
+ * `vanished`: its document was not seen; `surplus`: that has become shorter; `held`: that too, but what should take its
+ * place was given up on; `unread`: that is there, but could not be read; else `current`.
  */
-export type Verdict = 'current' | 'surplus' | 'vanished' | 'unread';
+export type Verdict = 'current' | 'surplus' | 'held' | 'vanished' | 'unread';
 
 /** Ids that were counted, each once. */
 export interface DistinctIds {
@@ -44,26 +60,28 @@ const UNKNOWN: Origin = { file: 'an unknown place' };
 export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: boolean } = {}): SeenDocuments {
   const database = temporaryDatabase(`
     CREATE TABLE seen(
-      document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL
+      document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL,
+      length INTEGER NOT NULL, given_up INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE TABLE files(file TEXT NOT NULL);
     CREATE TABLE read(document TEXT NOT NULL)`);
-  const insert = database.prepare('INSERT INTO seen VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING');
-  const select = database.prepare('SELECT chunks, file, line FROM seen WHERE document = ?');
+  const insert = database.prepare(
+    'INSERT INTO seen(document, chunks, file, line, length) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  const select = database.prepare('SELECT chunks, file, line, length, given_up FROM seen WHERE document = ?');
   const update = database.prepare('UPDATE seen SET chunks = ? WHERE document = ?');
+  const giveUp = database.prepare('UPDATE seen SET given_up = given_up + 1 WHERE document = ?');
   const noteRead = database.prepare('INSERT INTO read VALUES (?)');
   const files = fileNumbers(database);
-  const note = (documentId: string, chunks: number, { file, line = NO_LINE }: Origin) =>
-    insert.run(keyOf(documentId), chunks, files.numberOf(file), line).changes === 1;
-  const find = (documentId: string) => {
+  const note = (documentId: string, chunks: number, { file, line = NO_LINE }: Origin, length: number) =>
+    insert.run(keyOf(documentId), chunks, files.numberOf(file), line, length).changes === 1;
+  const find = (documentId: string): (SeenDocument & Place) | null => {
     const row = select.get(keyOf(documentId));
-    return row === undefined
-      ? null
-      : { chunks: Number(row['chunks']), file: Number(row['file']), line: Number(row['line']) };
+    return row === undefined ? null : toSeen(row);
   };
   return {
-    add: (documentId, origin) => {
-      if (note(documentId, 1, origin)) return null;
+    add: (documentId, origin, length) => {
+      if (note(documentId, 1, origin, length)) return null;
       const found = find(documentId);
       if (found === null) return origin;
       const file = files.nameOf(found.file);
@@ -73,18 +91,37 @@ export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: bo
       if (chunks !== 1) update.run(chunks, keyOf(documentId));
       if (keepIds) noteRead.run(documentId);
     },
-    protect: (documentId, origin) => void note(documentId, UNREAD, origin ?? UNKNOWN),
+    protect: (documentId, origin) => void note(documentId, UNREAD, origin ?? UNKNOWN, 0),
+    giveUp: (documentId) => void giveUp.run(keyOf(documentId)),
+    find,
     judge: (documentId, chunkIndex) => {
       const found = find(documentId);
       if (found === null) return 'vanished';
-      if (found.chunks === UNREAD) return 'unread';
-      return chunkIndex < found.chunks ? 'current' : 'surplus';
+      if (found.chunks === null) return 'unread';
+      if (chunkIndex < found.chunks) return 'current';
+      return found.givenUp > 0 ? 'held' : 'surplus';
     },
     read: () => {
       if (!keepIds) throw new Error('The ids of the documents that were read were not kept.');
       return pages(database);
     },
     close: () => database.close(),
+  };
+}
+
+interface Place {
+  readonly file: number;
+  readonly line: number;
+}
+
+function toSeen(row: Record<string, unknown>): SeenDocument & Place {
+  const number = (column: string) => Number(row[column]);
+  return {
+    chunks: number('chunks') === UNREAD ? null : number('chunks'),
+    length: number('length'),
+    givenUp: number('given_up'),
+    file: number('file'),
+    line: number('line'),
   };
 }
 
@@ -112,16 +149,6 @@ export function createDistinctIds(): DistinctIds {
   };
 }
 
-/** With a smaller cache, the millionth document costs twice what the first one does (test/bench/scale.ts). */
-function temporaryDatabase(schema: string): DatabaseSync {
-  const database = new DatabaseSync('');
-  database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -24576;
-    ${schema};
-    BEGIN;`);
-  return database;
-}
-
 const PAGE = 1000;
 
 function* pages(database: DatabaseSync): Generator<readonly string[]> {
@@ -133,9 +160,4 @@ function* pages(database: DatabaseSync): Generator<readonly string[]> {
     yield rows.map((row) => String(row['document']));
     after = Number(last['rowid']);
   }
-}
-
-/** 128 bits of SHA-256: ids may be long, and keys of one size keep the tree small. */
-function keyOf(documentId: string): Uint8Array {
-  return hash('sha256', documentId, 'buffer').subarray(0, 16);
 }

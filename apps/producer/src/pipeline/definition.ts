@@ -3,6 +3,7 @@ import { assertCron, DEFAULT_MODEL_ID, messageOf } from '@embedline/core';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
+import { parsePercentage } from './percentage.ts';
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/;
 
@@ -27,12 +28,12 @@ const sourceSchema = z.union(
 );
 
 /** `20`, `'20'` and `'20%'` are the same; becomes a share of 0 to 1. */
-const percentageSchema = z
-  .union([z.number(), z.string().regex(/^\d+(\.\d+)?%?$/)], {
-    error: 'expected a percentage from 0% to 100%',
-  })
-  .transform((value) => Number(String(value).replace(/%$/, '')) / 100)
-  .pipe(z.number().min(0).max(1, 'expected a percentage from 0% to 100%'));
+const percentageSchema = z.union([z.number(), z.string()]).transform((value, context) => {
+  const parsed = parsePercentage(String(value));
+  if (typeof parsed === 'number') return parsed / 100;
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
+});
 
 const metadataFieldsSchema = z.array(textSchema).transform((fields, context) => {
   try {
@@ -96,8 +97,10 @@ export const pipelineSchema = z.strictObject({
   overlapTokens: z.int().min(0).optional(),
   /** Worker processes to run meanwhile. Defaults to 0 with REDIS_URL, else one per core. */
   workers: z.int().min(0).optional(),
-  /** Largest share of the points that a run may delete as vanished. Defaults to 20 %. */
+  /** Largest share of the points that a run may take away from readers, whatever the cause. Defaults to 20 %. */
   maxDelete: percentageSchema.default(0.2),
+  /** Largest share of the chunks of a new generation that may have been given up on. Defaults to 1 %. */
+  maxGivenUp: percentageSchema.default(0.01),
   sweepIncomplete: z.boolean().default(false),
   rebuild: z.boolean().default(false),
   reuse: z.boolean().default(true),

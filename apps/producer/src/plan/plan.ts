@@ -7,10 +7,9 @@ import {
 } from '@embedline/core';
 import { chooseGeneration, type ChosenGeneration } from '../ingest/choose-generation.ts';
 import { compareCorpus, type ComparedWindow } from '../ingest/compare-corpus.ts';
-import { approvingPercent, exceedsShare } from '../ingest/delete-guard.ts';
-import { findSwept, surplusOfRead, type Swept } from '../ingest/find-swept.ts';
-import { createDistinctIds, createSeenDocuments, type SeenDocuments } from '../ingest/seen-documents.ts';
+import { createDistinctIds, createSeenDocuments } from '../ingest/seen-documents.ts';
 import type { OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { planRemoval, type Withheld } from './plan-removal.ts';
 import { newTally, type Tally } from './tally.ts';
 
 /** What an ingest would do, found without writing anything. */
@@ -23,12 +22,6 @@ export interface Plan extends Tally {
   readonly livePoints: number;
   /** What would not be done, and why; null when all would be. */
   readonly withheld: Withheld | null;
-}
-
-export interface Withheld {
-  /** `deletion`: everything else is done; `publication`: readers go on seeing what they see. */
-  readonly what: 'deletion' | 'publication';
-  readonly why: string;
 }
 
 export interface PlanOptions {
@@ -64,11 +57,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     reuseFrom: definition.reuse ? open.reuseFrom : null,
   });
   const tally = await tallyUp(windows, options);
-  const removal = await planRemoval(open.live, seen, {
-    ...options,
-    building: chosen.plan.kind !== 'in-place',
-    missing: tally.missing,
-  });
+  const removal = await planRemoval(open.live, seen, { pipeline, chosen, tally, signal });
   tally.documents.removed = removal.documents;
   tally.chunks.removed = removal.chunks;
   tally.samples.removed.push(...removal.sample);
@@ -120,61 +109,4 @@ async function openForReading(
   const target = plan.kind === 'continue' ? await open(plan.target) : null;
   const isSame = live !== null && sameModel(live.manifest.model, pipeline.model.spec);
   return { target, reuseFrom: isSame ? livePoints : target, live: livePoints };
-}
-
-interface PlannedRemoval {
-  readonly documents: number;
-  readonly chunks: number;
-  readonly sample: readonly string[];
-  readonly livePoints: number;
-  readonly withheld: Withheld | null;
-}
-
-interface RemovalOptions extends PlanOptions {
-  readonly building: boolean;
-  readonly missing: number;
-}
-
-const NOTHING = { documents: 0, chunks: 0, sample: [], withheld: null };
-
-/** What readers would lose. @see finish, which holds it to the same conditions */
-async function planRemoval(
-  points: GenerationPoints | null,
-  seen: SeenDocuments,
-  options: RemovalOptions,
-): Promise<PlannedRemoval> {
-  if (points === null) return { ...NOTHING, livePoints: 0 };
-  const { pipeline, signal, building } = options;
-  const { name, partial } = pipeline.definition;
-  const livePoints = await points.count({ pipeline: name, signal });
-  const found = { points, pipeline: name, seen, signal };
-  if (partial) {
-    let chunks = 0;
-    for await (const ids of surplusOfRead(found)) chunks += ids.length;
-    return { ...NOTHING, chunks, livePoints };
-  }
-  const swept = await findSwept(found);
-  const { documents, sample } = swept;
-  const chunks = building ? swept.vanishedPoints : swept.points;
-  const why = whyWithheld(swept, { chunks, livePoints }, options);
-  const withheld =
-    why === null ? null : { what: building ? ('publication' as const) : ('deletion' as const), why };
-  return { documents, chunks, sample, livePoints, withheld };
-}
-
-function whyWithheld(
-  swept: Swept,
-  { chunks, livePoints }: { readonly chunks: number; readonly livePoints: number },
-  { pipeline: { definition, corpus }, building, missing }: RemovalOptions,
-): string | null {
-  const { maxDelete, sweepIncomplete } = definition;
-  if (corpus.problemCount > 0 && !sweepIncomplete)
-    return `the corpus could not be read completely: ${corpus.problems.join('; ')}`;
-  if (building && swept.unread.documents > 0 && !sweepIncomplete)
-    return `${swept.unread.documents} documents that readers see now could not be read: ${swept.unread.sample.join(', ')}`;
-  // A sweep in place comes after the writes.
-  const total = building ? livePoints : livePoints + missing;
-  if (!exceedsShare(chunks, total, maxDelete)) return null;
-  const percent = approvingPercent(chunks, total);
-  return `it is ${percent} % of the points (approve it with --max-delete ${percent}%)`;
 }

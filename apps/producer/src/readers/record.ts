@@ -85,12 +85,11 @@ export function metadataOf(fields: Fields, { metadataFields, limits }: RecordOpt
   return metadata;
 }
 
-/** Why a value cannot be a document's text, or null. */
+/** Why a value cannot be a document's text, or null. One that is empty is a document of no chunks. */
 export function textProblem(text: unknown, { textField, limits }: RecordOptions): string | null {
   const field = JSON.stringify(textField);
   if (text === undefined || text === null) return `no text: field ${field} is missing (--text-field)`;
   if (typeof text !== 'string') return `the text in field ${field} is ${describe(text)}, not a text`;
-  if (text.trim() === '') return 'the text is empty';
   if (!text.isWellFormed()) return 'the text holds half of a surrogate pair';
   if (Buffer.byteLength(text) > limits.maxDocumentBytes)
     return `the text is longer than ${limits.maxDocumentBytes} bytes (--max-document-bytes)`;

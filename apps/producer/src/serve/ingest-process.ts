@@ -106,5 +106,6 @@ function flagsOf({ options }: IngestRequest): string[] {
     ...(options.reuse === false ? ['--no-reuse'] : []),
     ...(options.sweepIncomplete === true ? ['--sweep-incomplete'] : []),
     ...(options.maxDelete === undefined ? [] : ['--max-delete', `${options.maxDelete}%`]),
+    ...(options.maxGivenUp === undefined ? [] : ['--max-given-up', `${options.maxGivenUp}%`]),
   ];
 }

@@ -1,5 +1,6 @@
 import type { MeasuredRate } from '../plan/measured-rates.ts';
-import type { Plan, Withheld } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Withheld } from '../plan/plan-removal.ts';
 import type { Samples } from '../plan/tally.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
 import { safeText, truncate } from './safe-text.ts';

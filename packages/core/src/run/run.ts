@@ -45,6 +45,10 @@ export interface ProducerCounts {
   readonly chunksReused: number;
   readonly chunksPayloadUpdated: number;
   readonly chunksRemoved: number;
+  /** Points that keep an older text, marked as stale, because their replacement was given up on. */
+  readonly chunksKeptStale: number;
+  /** Records that could not be read. */
+  readonly recordsRejected: number;
   /** Chunks handed to the queue, to be embedded. */
   readonly chunksEnqueued: number;
   readonly batchesTotal: number;
@@ -65,6 +69,8 @@ export const NO_PRODUCER_COUNTS: ProducerCounts = Object.freeze({
   chunksReused: 0,
   chunksPayloadUpdated: 0,
   chunksRemoved: 0,
+  chunksKeptStale: 0,
+  recordsRejected: 0,
   chunksEnqueued: 0,
   batchesTotal: 0,
   bytesEnqueued: 0,

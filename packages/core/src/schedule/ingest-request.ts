@@ -11,6 +11,8 @@ const requestOptionsSchema = z.strictObject({
   sweepIncomplete: z.boolean().optional(),
   /** Percent, 0 to 100. */
   maxDelete: z.number().min(0).max(100).optional(),
+  /** Percent, 0 to 100. */
+  maxGivenUp: z.number().min(0).max(100).optional(),
 });
 
 /** The data of a job in the queue of ingests. It names a pipeline; the server that takes it knows what that is. */

@@ -19,11 +19,16 @@ export interface PointPayload {
   /** Fencing: the sequence of the run that wrote this point last. */
   run_sequence: number;
   document_mark?: DocumentMark;
+  /** Present while the point holds what its document said before, because the replacement was given up on. */
+  stale?: true;
 }
+
+/** Stands for the payload hash of a stale point: no chunk has it, so the next ingest finds the point changed. */
+export const STALE_PAYLOAD_HASH = 'stale';
 
 export const PAYLOAD_SCHEMA_VERSION = 1;
 
-export function toPayload(chunk: ChunkRecord, runSequence: number): PointPayload {
+export function toPayload(chunk: ChunkRecord, runSequence: number, stale = false): PointPayload {
   return {
     pipeline: chunk.pipeline,
     document_id: chunk.documentId,
@@ -38,6 +43,7 @@ export function toPayload(chunk: ChunkRecord, runSequence: number): PointPayload
     payload_hash: chunk.payloadHash,
     run_sequence: runSequence,
     ...(chunk.documentMark === null ? {} : { document_mark: chunk.documentMark }),
+    ...(stale ? { stale: true as const } : {}),
   };
 }
 

@@ -41,6 +41,8 @@ export interface StoredFingerprint {
 export interface Point {
   readonly chunk: ChunkRecord;
   readonly vector: Float32Array;
+  /** Present on a point that {@link GenerationPoints.markStale} marked. */
+  readonly stale?: true;
 }
 
 /** One row of a scan for the sweep. */
@@ -48,7 +50,12 @@ export interface ScannedPoint {
   readonly id: string;
   readonly documentId: string;
   readonly chunkIndex: number;
+  /** Offset of the chunk within its document, when the scan asked for it. */
+  readonly start?: number;
 }
+
+/** A point to mark as stale, while it has this text. */
+export type StalePoint = Pick<StoredFingerprint, 'id' | 'textHash'>;
 
 /** A whole point read back, for verification and tests. */
 export interface StoredPoint extends Point {
@@ -69,8 +76,10 @@ export interface PublishOptions extends ReadOptions {
   readonly onWaiting?: (text: string) => void;
 }
 
-export type ScanOptions = ReadOptions &
-  (
+export type ScanOptions = ReadOptions & {
+  /** Read the offset of each chunk as well, which costs a look at its payload. Defaults to false. */
+  readonly withStart?: boolean;
+} & (
     | { readonly pipeline?: string; readonly documentId?: never }
     | { readonly pipeline: string; readonly documentId: string }
   );
@@ -112,6 +121,8 @@ export interface SearchHit {
   readonly start: number;
   readonly end: number;
   readonly metadata: Metadata;
+  /** Present when the document says something else by now, and its new text could not be embedded. */
+  readonly stale?: true;
 }
 
 /** The points of one generation. All writes are idempotent; when one returns, its effect is durable. */
@@ -127,6 +138,12 @@ export interface GenerationPoints {
   upsert(points: readonly Point[], options: WriteOptions): Promise<void>;
   /** Replaces the payload of existing points and keeps their vectors. */
   updatePayloads(chunks: readonly ChunkRecord[], options: WriteOptions): Promise<void>;
+  /**
+   * Marks points that hold what their documents said before: `stale: true` in the payload, in search results, and a
+   * payload hash that no chunk has. Any later write of a point clears the mark. A point that has another text by now is
+   * left as it is.
+   */
+  markStale(points: readonly StalePoint[], options: WriteOptions): Promise<void>;
   delete(ids: readonly string[], options: WriteOptions): Promise<void>;
   /** Streams every point of a pipeline (or of all, or of one document of a pipeline) in pages, in bounded memory. */
   scan(options?: ScanOptions): AsyncIterable<readonly ScannedPoint[]>;

@@ -13,6 +13,7 @@ import type {
   ScanOptions,
   SearchHit,
   SearchQuery,
+  StalePoint,
   StoredFingerprint,
   StoredPoint,
   WriteOptions,
@@ -21,7 +22,7 @@ import type { QdrantConnection } from './connection.ts';
 import { MetadataIndexes } from './metadata-indexes.ts';
 import { byDocument, byPipeline, notNewerThan } from './qdrant-filter.ts';
 import { sendFiltered } from './served-filter.ts';
-import { payloadBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
+import { payloadBodies, staleBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
 
 const REQUESTS_UNDER_WAY = 2;
 const SCAN_PAGE = 5_000;
@@ -120,13 +121,11 @@ export class QdrantPoints implements GenerationPoints {
 
   async updatePayloads(chunks: readonly ChunkRecord[], { runSequence, signal }: WriteOptions): Promise<void> {
     await this.#metadataIndexes.ensure(chunks, signal);
-    for (const body of payloadBodies(chunks, runSequence)) {
-      await this.#connection.writeJson(
-        `a payload update in ${this.#name}`,
-        { method: 'POST', path: `/collections/${this.#name}/points/batch`, body },
-        signal,
-      );
-    }
+    await this.#updateAll(payloadBodies(chunks, runSequence), signal);
+  }
+
+  async markStale(points: readonly StalePoint[], { runSequence, signal }: WriteOptions): Promise<void> {
+    await this.#updateAll(staleBodies(points, runSequence), signal);
   }
 
   async delete(ids: readonly string[], { runSequence, signal }: WriteOptions): Promise<void> {
@@ -141,18 +140,22 @@ export class QdrantPoints implements GenerationPoints {
     }
   }
 
-  async *scan({ pipeline, documentId, signal }: ScanOptions = {}): AsyncGenerator<readonly ScannedPoint[]> {
+  async *scan({ pipeline, documentId, withStart = false, signal }: ScanOptions = {}): AsyncGenerator<
+    readonly ScannedPoint[]
+  > {
     const filter =
       documentId !== undefined
         ? byDocument(pipeline, documentId)
         : pipeline === undefined
           ? undefined
           : byPipeline(pipeline);
-    for await (const page of this.#scroll(filter, ['document_id', 'chunk_index'], SCAN_PAGE, signal)) {
+    const fields = ['document_id', 'chunk_index', ...(withStart ? ['start'] : [])];
+    for await (const page of this.#scroll(filter, fields, SCAN_PAGE, signal)) {
       yield page.map(({ id, payload }) => ({
         id: String(id),
         documentId: String(payload?.['document_id']),
         chunkIndex: Number(payload?.['chunk_index']),
+        ...(withStart ? { start: Number(payload?.['start']) } : {}),
       }));
     }
   }
@@ -187,9 +190,11 @@ export class QdrantPoints implements GenerationPoints {
       send: (client, own) => client.query(this.#name, { ...request, filter: own, params: { exact } }),
     });
     return points.map(({ id, score, payload }) => {
-      const chunk = fromPayload(String(id), payload as unknown as PointPayload);
+      const stored = payload as unknown as PointPayload;
+      const chunk = fromPayload(String(id), stored);
       const { documentId, chunkIndex, text, title, start, end, metadata } = chunk;
-      return { id: chunk.id, score, documentId, chunkIndex, text, title, start, end, metadata };
+      const hit = { id: chunk.id, score, documentId, chunkIndex, text, title, start, end, metadata };
+      return stored.stale === true ? { ...hit, stale: true } : hit;
     });
   }
 
@@ -211,6 +216,16 @@ export class QdrantPoints implements GenerationPoints {
   /** The connection is the store's, which closes it. */
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async #updateAll(bodies: Iterable<Buffer>, signal: AbortSignal | undefined): Promise<void> {
+    for (const body of bodies) {
+      await this.#connection.writeJson(
+        `a payload update in ${this.#name}`,
+        { method: 'POST', path: `/collections/${this.#name}/points/batch`, body },
+        signal,
+      );
+    }
   }
 
   get #name(): string {
@@ -270,5 +285,6 @@ function toStoredPoint({ id, payload, vector }: Schemas['Record']): StoredPoint 
     chunk: fromPayload(String(id), stored),
     vector: Float32Array.from(numbers),
     runSequence: stored.run_sequence,
+    ...(stored.stale === true ? { stale: true } : {}),
   };
 }

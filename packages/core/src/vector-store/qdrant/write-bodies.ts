@@ -1,6 +1,6 @@
 import type { ChunkRecord } from '../../document.ts';
-import { toPayload } from '../payload.ts';
-import type { Point } from '../vector-store.ts';
+import { STALE_PAYLOAD_HASH, toPayload } from '../payload.ts';
+import type { Point, StalePoint } from '../vector-store.ts';
 import { notNewerThan } from './qdrant-filter.ts';
 import { vectorJson } from './vector-json.ts';
 
@@ -24,8 +24,8 @@ export function upsertBodies(points: readonly Point[], runSequence: number): Gen
 
 const POINT_TAIL = Buffer.from('}}');
 
-function pointJson({ chunk, vector }: Point, runSequence: number): Buffer[] {
-  const payload = JSON.stringify(toPayload(chunk, runSequence));
+function pointJson({ chunk, vector, stale }: Point, runSequence: number): Buffer[] {
+  const payload = JSON.stringify(toPayload(chunk, runSequence, stale));
   const front = `{"id":${JSON.stringify(chunk.id)},"payload":${payload},"vector":{"${VECTOR_NAME}":`;
   return [Buffer.from(front), vectorJson(vector), POINT_TAIL];
 }
@@ -41,6 +41,19 @@ function overwriteJson(chunk: ChunkRecord, runSequence: number): Buffer {
   return Buffer.from(
     JSON.stringify({ overwrite_payload: { payload: toPayload(chunk, runSequence), filter } }),
   );
+}
+
+/** Bodies of batches that mark points as stale, bounded and made in the same way. */
+export function staleBodies(points: readonly StalePoint[], runSequence: number): Generator<Buffer> {
+  return split(points, (point) => [staleJson(point, runSequence)], '{"operations":[', ']}');
+}
+
+/** The text is part of the filter: a worker that was late may have written the right point in between. */
+function staleJson({ id, textHash }: StalePoint, runSequence: number): Buffer {
+  const hasText = { key: 'text_hash', match: { value: textHash } };
+  const filter = { must: [{ has_id: [id] }, hasText, ...notNewerThan(runSequence).must] };
+  const payload = { payload_hash: STALE_PAYLOAD_HASH, stale: true };
+  return Buffer.from(JSON.stringify({ set_payload: { payload, filter } }));
 }
 
 const SEPARATOR = Buffer.from(',');

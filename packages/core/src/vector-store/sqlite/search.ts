@@ -58,7 +58,9 @@ function nearestOfCandidates(
 }
 
 function toHit(row: Record<string, unknown>, score: number): SearchHit {
-  const chunk = fromPayload(String(row['id']), JSON.parse(String(row['payload'])) as PointPayload);
+  const payload = JSON.parse(String(row['payload'])) as PointPayload;
+  const chunk = fromPayload(String(row['id']), payload);
   const { id, documentId, chunkIndex, text, title, start, end, metadata } = chunk;
-  return { id, score, documentId, chunkIndex, text, title, start, end, metadata };
+  const hit = { id, score, documentId, chunkIndex, text, title, start, end, metadata };
+  return payload.stale === true ? { ...hit, stale: true } : hit;
 }

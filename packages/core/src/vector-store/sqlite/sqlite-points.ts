@@ -4,7 +4,7 @@ import type { ChunkRecord } from '../../document.ts';
 import { EmbedlineError } from '../../errors.ts';
 import type { Patience } from '../../outages.ts';
 import { assertPoints } from '../assert-point.ts';
-import { fromPayload, toPayload, type PointPayload } from '../payload.ts';
+import { fromPayload, STALE_PAYLOAD_HASH, toPayload, type PointPayload } from '../payload.ts';
 import type {
   CountOptions,
   Generation,
@@ -16,6 +16,7 @@ import type {
   ScanOptions,
   SearchHit,
   SearchQuery,
+  StalePoint,
   StoredFingerprint,
   StoredPoint,
   WriteOptions,
@@ -53,6 +54,11 @@ const UPSERT_POINT = `
   RETURNING pk`;
 const UPDATE_POINT = `
   UPDATE point SET (${COLUMNS}) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE id = ?1 AND run_sequence <= ?7`;
+const MARK_STALE = `
+  UPDATE point SET
+    payload_hash = '${STALE_PAYLOAD_HASH}',
+    payload = json_set(payload, '$.payload_hash', '${STALE_PAYLOAD_HASH}', '$.stale', json('true'))
+  WHERE id = ? AND text_hash = ? AND run_sequence <= ?`;
 
 /** The points of one generation: one SQLite file, shared by any number of processes on one machine. */
 export class SqlitePoints implements GenerationPoints {
@@ -103,7 +109,9 @@ export class SqlitePoints implements GenerationPoints {
   async upsert(points: readonly Point[], options: WriteOptions): Promise<void> {
     assertPoints(points, this.generation);
     await this.#inSlices(points, options, (point) => {
-      const row = this.#statement(UPSERT_POINT).get(...columns(point.chunk, options.runSequence));
+      const row = this.#statement(UPSERT_POINT).get(
+        ...columns(point.chunk, options.runSequence, point.stale),
+      );
       if (row === undefined) return;
       const pk = Number(row['pk']);
       this.#statement('INSERT INTO vec VALUES (?, ?) ON CONFLICT(pk) DO UPDATE SET v = excluded.v').run(
@@ -123,6 +131,12 @@ export class SqlitePoints implements GenerationPoints {
     });
   }
 
+  async markStale(points: readonly StalePoint[], options: WriteOptions): Promise<void> {
+    await this.#inSlices(points, options, ({ id, textHash }) => {
+      this.#statement(MARK_STALE).run(id, textHash, options.runSequence);
+    });
+  }
+
   async delete(ids: readonly string[], options: WriteOptions): Promise<void> {
     await this.#inSlices(ids, options, (id) => {
       const row = this.#statement('DELETE FROM point WHERE id = ? AND run_sequence <= ? RETURNING pk').get(
@@ -136,14 +150,15 @@ export class SqlitePoints implements GenerationPoints {
   }
 
   async *scan(options: ScanOptions = {}): AsyncGenerator<readonly ScannedPoint[]> {
-    const { pipeline, documentId } = options;
+    const { pipeline, documentId, withStart = false } = options;
+    const start = withStart ? ", json_extract(payload, '$.start') AS start" : '';
     const conditions = [
       '(pipeline, document_id, chunk_index, id) > (?, ?, ?, ?)',
       ...(pipeline === undefined ? [] : ['pipeline = ?']),
       ...(documentId === undefined ? [] : ['document_id = ?']),
     ];
     const sql =
-      `SELECT id, pipeline, document_id, chunk_index FROM point WHERE ${conditions.join(' AND ')} ` +
+      `SELECT id, pipeline, document_id, chunk_index${start} FROM point WHERE ${conditions.join(' AND ')} ` +
       `ORDER BY pipeline, document_id, chunk_index, id LIMIT ${SCAN_PAGE}`;
     const wanted = [pipeline, documentId].filter((value) => value !== undefined);
     let after: (string | number)[] = [pipeline ?? '', documentId ?? '', -1, ''];
@@ -155,6 +170,7 @@ export class SqlitePoints implements GenerationPoints {
         id: String(row['id']),
         documentId: String(row['document_id']),
         chunkIndex: Number(row['chunk_index']),
+        ...(withStart ? { start: Number(row['start']) } : {}),
       }));
       const { pipeline: inPipeline, document_id, chunk_index, id } = last;
       after = [String(inPipeline), String(document_id), Number(chunk_index), String(id)];
@@ -244,7 +260,7 @@ export class SqlitePoints implements GenerationPoints {
   }
 }
 
-function columns(chunk: ChunkRecord, runSequence: number) {
+function columns(chunk: ChunkRecord, runSequence: number, stale?: boolean) {
   return [
     chunk.id,
     chunk.pipeline,
@@ -254,7 +270,7 @@ function columns(chunk: ChunkRecord, runSequence: number) {
     chunk.payloadHash,
     runSequence,
     chunk.documentMark === null ? null : JSON.stringify(chunk.documentMark),
-    JSON.stringify(toPayload(chunk, runSequence)),
+    JSON.stringify(toPayload(chunk, runSequence, stale)),
   ] as const;
 }
 
@@ -274,5 +290,6 @@ function toStoredPoint(row: Record<string, unknown>): StoredPoint {
     chunk: fromPayload(String(row['id']), payload),
     vector: toVector(row['v'] as Uint8Array),
     runSequence: payload.run_sequence,
+    ...(payload.stale === true ? { stale: true } : {}),
   };
 }
