@@ -40,6 +40,9 @@ export function startFedIngest(
     '--json',
     '--max-queued-batches',
     String(maxQueuedBatches),
+    // Of a small corpus, the texts that are bad on purpose may be more than one percent.
+    '--max-given-up',
+    '5%',
   ];
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';
