@@ -59,7 +59,7 @@ describe('what may take the place of what readers see', () => {
           const one = change({ lost, pointsNow: total, chunksTotal, chunksGivenUp: givenUp });
           const none = { maxDeleteShare: 0, maxGivenUpShare: 0 };
           const first = refusalOf(one, none);
-          if (first?.percent == null) return;
+          if (first === null || first.percent === null) return;
           const approve = (percent: number): PublishingLimits =>
             first.code === 'DELETE_GUARD'
               ? { ...none, maxDeleteShare: percent / 100 }
