@@ -73,7 +73,7 @@ test('files do not import each other in a circle: each can be read after those t
 test.each([
   ['@qdrant/js-client-rest', /vector-store\/qdrant\//],
   ['sqlite-vec', /vector-store\/sqlite\/database\.ts$/],
-  ['node:sqlite', /vector-store\/sqlite\/|redis\/file-mutex\.ts$|ingest\/seen-documents\.ts$/],
+  ['node:sqlite', /vector-store\/sqlite\/|redis\/file-mutex\.ts$|ingest\/temporary-database\.ts$/],
   ['onnxruntime-node', /embedder\/inference\.ts$/],
   ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
   ['@lezer/markdown', /chunking\/markdown-blocks\.ts$/],

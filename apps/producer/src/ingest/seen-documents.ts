@@ -1,6 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Origin } from '@embedline/core';
-import { keyOf, temporaryDatabase } from './temporary-database.ts';
+import { keyOf, temporaryDatabase, type TemporaryDatabase } from './temporary-database.ts';
 
 /** A vanished or surplus point is one that this says no to. */
 export interface SeenDocuments {
@@ -126,7 +125,7 @@ function toSeen(row: Record<string, unknown>): SeenDocument & Place {
 }
 
 /** Names of files by number, since a row must be small; a corpus is read file after file. */
-function fileNumbers(database: DatabaseSync) {
+function fileNumbers(database: TemporaryDatabase) {
   const insert = database.prepare('INSERT INTO files VALUES (?)');
   const select = database.prepare('SELECT file FROM files WHERE rowid = ?');
   let last: { readonly file: string; readonly number: number } | null = null;
@@ -151,7 +150,7 @@ export function createDistinctIds(): DistinctIds {
 
 const PAGE = 1000;
 
-function* pages(database: DatabaseSync): Generator<readonly string[]> {
+function* pages(database: TemporaryDatabase): Generator<readonly string[]> {
   const select = database.prepare('SELECT rowid, document FROM read WHERE rowid > ? ORDER BY rowid LIMIT ?');
   for (let after = 0; ;) {
     const rows = select.all(after, PAGE);

@@ -1,7 +1,6 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 import type { ChunkRecord } from '../../document.ts';
 import { assertPoints } from '../assert-point.ts';
-import { fromPayload, type PointPayload } from '../payload.ts';
 import type {
   CountOptions,
   Generation,
@@ -19,12 +18,13 @@ import type {
   WriteOptions,
 } from '../vector-store.ts';
 import type { QdrantConnection } from './connection.ts';
+import { inParallel } from './in-parallel.ts';
 import { MetadataIndexes } from './metadata-indexes.ts';
+import { FINGERPRINT_FIELDS, toFingerprint, toHit, toStoredPoint } from './point-records.ts';
 import { byDocument, byPipeline, notNewerThan } from './qdrant-filter.ts';
 import { sendFiltered } from './served-filter.ts';
 import { payloadBodies, staleBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
 
-const REQUESTS_UNDER_WAY = 2;
 const SCAN_PAGE = 5_000;
 const HASH_PAGE = 1000;
 type Filter = Schemas['Filter'];
@@ -48,7 +48,7 @@ export class QdrantPoints implements GenerationPoints {
     if (ids.length === 0) return new Map();
     const request = {
       ids: [...ids],
-      with_payload: ['text_hash', 'payload_hash', 'document_mark'],
+      with_payload: FINGERPRINT_FIELDS,
       with_vector: false,
     };
     const found = await this.#connection.call(
@@ -56,20 +56,7 @@ export class QdrantPoints implements GenerationPoints {
       (client) => client.retrieve(this.#name, request),
       { signal },
     );
-    return new Map(
-      found.map(({ id, payload }) => {
-        const { text_hash, payload_hash, document_mark } = payload as unknown as PointPayload;
-        return [
-          String(id),
-          {
-            id: String(id),
-            textHash: text_hash,
-            payloadHash: payload_hash,
-            documentMark: document_mark ?? null,
-          },
-        ];
-      }),
-    );
+    return new Map(found.map((record) => [String(record.id), toFingerprint(record)]));
   }
 
   async findByTextHash(
@@ -189,13 +176,7 @@ export class QdrantPoints implements GenerationPoints {
       signal,
       send: (client, own) => client.query(this.#name, { ...request, filter: own, params: { exact } }),
     });
-    return points.map(({ id, score, payload }) => {
-      const stored = payload as unknown as PointPayload;
-      const chunk = fromPayload(String(id), stored);
-      const { documentId, chunkIndex, text, title, start, end, metadata } = chunk;
-      const hit = { id: chunk.id, score, documentId, chunkIndex, text, title, start, end, metadata };
-      return stored.stale === true ? { ...hit, stale: true } : hit;
-    });
+    return points.map(toHit);
   }
 
   async health({ signal }: ReadOptions = {}): Promise<Health> {
@@ -262,29 +243,4 @@ export class QdrantPoints implements GenerationPoints {
       offset = page.next_page_offset ?? undefined;
     } while (offset !== undefined);
   }
-}
-
-/** Takes the next item only when a lane is free, and none after a failure. */
-async function inParallel<T>(items: Iterable<T>, send: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items[Symbol.iterator]();
-  const lane = async () => {
-    try {
-      for (let next = waiting.next(); next.done !== true; next = waiting.next()) await send(next.value);
-    } catch (error) {
-      waiting.return?.();
-      throw error;
-    }
-  };
-  await Promise.all(Array.from({ length: REQUESTS_UNDER_WAY }, lane));
-}
-
-function toStoredPoint({ id, payload, vector }: Schemas['Record']): StoredPoint {
-  const stored = payload as unknown as PointPayload;
-  const numbers = (vector as Record<string, number[]> | null)?.[VECTOR_NAME] ?? [];
-  return {
-    chunk: fromPayload(String(id), stored),
-    vector: Float32Array.from(numbers),
-    runSequence: stored.run_sequence,
-    ...(stored.stale === true ? { stale: true } : {}),
-  };
 }

@@ -4,7 +4,6 @@ import type { ChunkRecord } from '../../document.ts';
 import { EmbedlineError } from '../../errors.ts';
 import type { Patience } from '../../outages.ts';
 import { assertPoints } from '../assert-point.ts';
-import { fromPayload, STALE_PAYLOAD_HASH, toPayload, type PointPayload } from '../payload.ts';
 import type {
   CountOptions,
   Generation,
@@ -21,44 +20,21 @@ import type {
   StoredPoint,
   WriteOptions,
 } from '../vector-store.ts';
-import { signBits, toBytes, toVector, whenFree, writeTransaction } from './database.ts';
+import { signBits, toBytes, whenFree, writeTransaction } from './database.ts';
+import {
+  columns,
+  MARK_STALE,
+  toFingerprint,
+  toStoredPoint,
+  UPDATE_POINT,
+  UPSERT_POINT,
+} from './point-rows.ts';
 import { searchPoints } from './search.ts';
 import { toSql } from './sql-filter.ts';
 
 /** Points per transaction: long enough to amortise the commit, short enough that other writers get their turn. */
 const POINTS_PER_TRANSACTION = 256;
 const SCAN_PAGE = 5_000;
-
-/** All tables of one generation. Columns repeat what is looked up or scanned, so that no payload has to be parsed. */
-export const POINT_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS identity(value TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS point(
-    pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, pipeline TEXT NOT NULL, document_id TEXT NOT NULL,
-    chunk_index INTEGER NOT NULL, text_hash TEXT NOT NULL, payload_hash TEXT NOT NULL, run_sequence INTEGER NOT NULL,
-    document_mark TEXT, payload TEXT NOT NULL);
-  CREATE INDEX IF NOT EXISTS point_place ON point(pipeline, document_id, chunk_index, id);
-  CREATE INDEX IF NOT EXISTS point_text ON point(text_hash);
-  CREATE TABLE IF NOT EXISTS vec(pk INTEGER PRIMARY KEY, v BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS bit(pk INTEGER PRIMARY KEY, b BLOB NOT NULL);`;
-
-const COLUMNS =
-  'pipeline, document_id, chunk_index, text_hash, payload_hash, run_sequence, document_mark, payload';
-/** The fence: a point that a later run wrote is left as it is. */
-const UPSERT_POINT = `
-  INSERT INTO point(id, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT(id) DO UPDATE SET
-    pipeline = excluded.pipeline, document_id = excluded.document_id, chunk_index = excluded.chunk_index,
-    text_hash = excluded.text_hash, payload_hash = excluded.payload_hash, run_sequence = excluded.run_sequence,
-    document_mark = excluded.document_mark, payload = excluded.payload
-  WHERE point.run_sequence <= excluded.run_sequence
-  RETURNING pk`;
-const UPDATE_POINT = `
-  UPDATE point SET (${COLUMNS}) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) WHERE id = ?1 AND run_sequence <= ?7`;
-const MARK_STALE = `
-  UPDATE point SET
-    payload_hash = '${STALE_PAYLOAD_HASH}',
-    payload = json_set(payload, '$.payload_hash', '${STALE_PAYLOAD_HASH}', '$.stale', json('true'))
-  WHERE id = ? AND text_hash = ? AND run_sequence <= ?`;
 
 /** The points of one generation: one SQLite file, shared by any number of processes on one machine. */
 export class SqlitePoints implements GenerationPoints {
@@ -258,38 +234,4 @@ export class SqlitePoints implements GenerationPoints {
     signal?.throwIfAborted();
     if (this.#closed) throw new EmbedlineError('CLOSED', `Generation ${this.generation.name} was closed.`);
   }
-}
-
-function columns(chunk: ChunkRecord, runSequence: number, stale?: boolean) {
-  return [
-    chunk.id,
-    chunk.pipeline,
-    chunk.documentId,
-    chunk.chunkIndex,
-    chunk.textHash,
-    chunk.payloadHash,
-    runSequence,
-    chunk.documentMark === null ? null : JSON.stringify(chunk.documentMark),
-    JSON.stringify(toPayload(chunk, runSequence, stale)),
-  ] as const;
-}
-
-function toFingerprint(row: Record<string, unknown>): StoredFingerprint {
-  const mark = row['document_mark'] as string | null;
-  return {
-    id: String(row['id']),
-    textHash: String(row['text_hash']),
-    payloadHash: String(row['payload_hash']),
-    documentMark: mark === null ? null : (JSON.parse(mark) as StoredFingerprint['documentMark']),
-  };
-}
-
-function toStoredPoint(row: Record<string, unknown>): StoredPoint {
-  const payload = JSON.parse(String(row['payload'])) as PointPayload;
-  return {
-    chunk: fromPayload(String(row['id']), payload),
-    vector: toVector(row['v'] as Uint8Array),
-    runSequence: payload.run_sequence,
-    ...(payload.stale === true ? { stale: true } : {}),
-  };
 }

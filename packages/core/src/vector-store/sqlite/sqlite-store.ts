@@ -13,7 +13,8 @@ import type {
 } from '../vector-store.ts';
 import { Catalogue } from './catalogue.ts';
 import { openDatabase, translateErrors, waitAsynchronously } from './database.ts';
-import { POINT_SCHEMA, SqlitePoints } from './sqlite-points.ts';
+import { POINT_SCHEMA } from './point-rows.ts';
+import { SqlitePoints } from './sqlite-points.ts';
 
 export interface SqliteStoreOptions {
   /** Folder of the files: `meta.db` and one `<generation>.db` each. Made when absent. */
