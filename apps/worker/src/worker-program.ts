@@ -140,6 +140,8 @@ async function connect(releasers: Releasers, { config, logger, stop }: WorkerPro
   const lease = await acquireRedis({
     dataDirectory: config.dataDirectory,
     url: config.redisUrl ?? undefined,
+    access: config.redisAccess,
+    prefix: config.prefix,
     noInstall: config.noInstall,
     announce: (text) => logger.info(text),
     signal: stop,
@@ -147,12 +149,13 @@ async function connect(releasers: Releasers, { config, logger, stop }: WorkerPro
   releasers.add(() => lease.close());
   const onError = (message: string) => logger.warn(message);
   const open = (role: 'worker' | 'producer') => {
-    const redis = connectRedis({ url: lease.url, role, name: 'embedline-worker', onError });
+    const access = config.redisAccess;
+    const redis = connectRedis({ url: lease.url, access, role, name: 'embedline-worker', onError });
     releasers.add(() => redis.disconnect());
     return redis;
   };
   const commands = open('worker');
-  for (const warning of await checkRedis(commands)) logger.warn(warning);
+  for (const warning of await checkRedis(commands, { prefix: config.prefix })) logger.warn(warning);
   return { commands, blocking: open('worker') };
 }
 

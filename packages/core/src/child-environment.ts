@@ -1,5 +1,14 @@
-/** Variables that hold a secret of embedline's own. */
-const OWN_SECRETS = new Set(['REDIS_URL', 'QDRANT_API_KEY', 'HF_TOKEN', 'HF_ACCESS_TOKEN']);
+/** Variables that hold, or name a file with, a secret of embedline's own. */
+const OWN_SECRETS = new Set([
+  'REDIS_URL',
+  'REDIS_PASSWORD_FILE',
+  'REDIS_SENTINEL_PASSWORD',
+  'REDIS_SENTINEL_PASSWORD_FILE',
+  'REDIS_TLS_KEY_FILE',
+  'QDRANT_API_KEY',
+  'HF_TOKEN',
+  'HF_ACCESS_TOKEN',
+]);
 const SECRET_NAME = /token|secret|passw|api_?key|access_key|credential|private_key/i;
 
 type Environment = Record<string, string>;

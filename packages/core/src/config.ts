@@ -4,13 +4,31 @@ import { z } from 'zod';
 import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
 import { passwordsOf, rememberSecrets } from './redact.ts';
+import { readRedisAccess, type RedisAccess } from './redis/access.ts';
+import { parseRedisUrl, redisUrlProblem } from './redis/parse-url.ts';
 
 /** Every environment variable that embedline reads, with its meaning; README and the compose file are checked against it. */
 export const environmentVariables = {
   REDIS_URL: {
-    description: 'Redis that holds the queue and the runs: redis://, or rediss:// for TLS',
+    description:
+      'Redis that holds the queue and the runs: redis://, redis+cluster://, redis+sentinel://, with rediss for TLS, or unix://',
     default: 'a private Redis, started for as long as a command needs it',
   },
+  REDIS_PASSWORD_FILE: {
+    description: 'file with the password for Redis, instead of a password in REDIS_URL',
+    default: 'none',
+  },
+  REDIS_SENTINEL_PASSWORD: {
+    description: 'password for the Sentinels; that in REDIS_URL is for the servers',
+    default: 'none',
+  },
+  REDIS_SENTINEL_PASSWORD_FILE: { description: 'file with that password', default: 'none' },
+  REDIS_TLS_CA_FILE: {
+    description: 'PEM file with the authorities that may sign the certificate of Redis',
+    default: 'those that Node knows',
+  },
+  REDIS_TLS_CERT_FILE: { description: 'PEM file with the client certificate for Redis', default: 'none' },
+  REDIS_TLS_KEY_FILE: { description: 'PEM file with the key of that certificate', default: 'none' },
   QDRANT_URL: { description: 'Qdrant that holds the vectors', default: 'SQLite files in EMBEDLINE_HOME' },
   QDRANT_API_KEY: { description: 'API key of that Qdrant', default: 'none' },
   EMBEDLINE_HOME: {
@@ -55,7 +73,13 @@ function hasCredentials(value: string): boolean {
 }
 
 const schema = z.object({
-  REDIS_URL: url(['redis:', 'rediss:']),
+  REDIS_URL: z
+    .string()
+    .superRefine((value, context) => {
+      const problem = redisUrlProblem(value);
+      if (problem !== null) context.addIssue(problem);
+    })
+    .optional(),
   QDRANT_URL: url(['http:', 'https:']).refine((value) => value === undefined || !hasCredentials(value), {
     error: 'Qdrant knows no user and password: put its API key into QDRANT_API_KEY',
   }),
@@ -72,7 +96,8 @@ const schema = z.object({
   HF_TOKEN: z.string().min(1).optional(),
   EMBEDLINE_PREFIX: z
     .string()
-    .regex(/\{[^{}]+\}/, 'expected a prefix with a hash tag, e.g. {embedline}')
+    // Redis hashes what stands between the first { and the first } behind it, and the whole key when that is nothing.
+    .regex(/^[^{]*\{[^{}]+\}/, 'expected a prefix with a hash tag, e.g. {embedline}')
     .default('{embedline}'),
   EMBEDLINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   EMBEDLINE_NO_INSTALL: flag,
@@ -81,6 +106,7 @@ const schema = z.object({
 /** What the environment says, checked. Absolute paths; null for what is not set. */
 export interface Config {
   readonly redisUrl: string | null;
+  readonly redisAccess: RedisAccess;
   readonly qdrantUrl: string | null;
   readonly qdrantApiKey: string | null;
   readonly dataDirectory: string;
@@ -105,15 +131,19 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
     ...passwordsOf(given['QDRANT_URL']),
     ...passwordsOf(given['HF_ENDPOINT']),
   ]);
-  rememberSecrets(['QDRANT_API_KEY', 'HF_TOKEN', 'HF_ACCESS_TOKEN'].map((name) => given[name]));
+  const secrets = ['QDRANT_API_KEY', 'REDIS_SENTINEL_PASSWORD', 'HF_TOKEN', 'HF_ACCESS_TOKEN'];
+  rememberSecrets(secrets.map((name) => given[name]));
   const parsed = schema.safeParse(given);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const issues = parsed.success ? [] : parsed.error.issues;
+  const redis = readRedisAccess(given, redisAddressOf(given['REDIS_URL']));
+  const problems = [...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`), ...redis.problems];
+  if (!parsed.success || problems.length > 0) {
     throw new EmbedlineError('CONFIG_INVALID', `The environment is not usable: ${problems.join('; ')}.`);
   }
   const value = parsed.data;
   return Object.freeze({
     redisUrl: value.REDIS_URL ?? null,
+    redisAccess: redis.access,
     qdrantUrl: value.QDRANT_URL ?? null,
     qdrantApiKey: value.QDRANT_API_KEY ?? null,
     dataDirectory: resolve(cwd, value.EMBEDLINE_HOME),
@@ -127,4 +157,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
     logLevel: value.EMBEDLINE_LOG_LEVEL,
     noInstall: value.EMBEDLINE_NO_INSTALL,
   });
+}
+
+function redisAddressOf(url: string | undefined) {
+  if (url === undefined) return 'none';
+  return redisUrlProblem(url) === null ? parseRedisUrl(url) : 'unusable';
 }

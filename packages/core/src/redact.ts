@@ -19,11 +19,14 @@ export function rememberSecrets(values: Iterable<string | null | undefined>): vo
   secrets = [...all].sort((a, b) => b.length - a.length);
 }
 
-/** The password of a URL, as it is written there and as it is meant; none when there is none. */
+/**
+ * The password of a URL, as it is written there and as it is meant; none when there is none. URLs that no parser takes
+ * (several hosts, a password that is not escaped) have one too: everything up to the last @.
+ */
 export function passwordsOf(url: string | null | undefined): string[] {
-  if (typeof url !== 'string' || !URL.canParse(url)) return [];
-  const { password } = new URL(url);
-  if (password === '') return [];
+  const credentials = /^[^/?#]*:\/\/(.*)@/s.exec(url ?? '')?.[1];
+  const password = credentials?.split(/:(.*)/s)[1];
+  if (password === undefined || password === '') return [];
   try {
     return [password, decodeURIComponent(password)];
   } catch {

@@ -99,12 +99,20 @@ export async function openRedis(
   const lease = await acquireRedis({
     dataDirectory: config.dataDirectory,
     url: config.redisUrl ?? undefined,
+    access: config.redisAccess,
+    prefix: config.prefix,
     noInstall: config.noInstall,
     announce: report,
     signal,
   });
   releasers.add(() => lease.close());
-  const redis = connectRedis({ url: lease.url, role: 'producer', name: 'embedline', onError: report });
+  const redis = connectRedis({
+    url: lease.url,
+    access: config.redisAccess,
+    role: 'producer',
+    name: 'embedline',
+    onError: report,
+  });
   releasers.add(() => redis.disconnect());
   return { lease, redis };
 }
@@ -117,8 +125,8 @@ export async function openRunServices(
 ): Promise<RunServices> {
   const { report = (text: string) => notice(context, text), patience = IMPATIENT } = options;
   const { lease, redis } = await openRedis(context, releasers, report);
-  for (const warning of await checkRedis(redis)) report(warning);
   const { prefix } = context.config;
+  for (const warning of await checkRedis(redis, { prefix })) report(warning);
   const ledger = new RunLedger({ redis, prefix, patience });
   const runs = new ObservedRuns({ ledger, redis, prefix, ...settling(context) });
   const onRefused = (reason: string | null) =>

@@ -22,7 +22,13 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
   const logger = createLogger({ name: 'embedline-serve', level: config.logLevel });
   const warn = (message: string) => logger.warn(message);
   const { lease, redis } = await openRunServices(context, releasers, { report: warn });
-  const connection = connectRedis({ url: lease.url, role: 'worker', name: 'embedline-serve', onError: warn });
+  const connection = connectRedis({
+    url: lease.url,
+    access: config.redisAccess,
+    role: 'worker',
+    name: 'embedline-serve',
+    onError: warn,
+  });
   releasers.add(() => connection.disconnect());
   const jobs = startIngestJobs({
     redis,

@@ -1,4 +1,12 @@
-import { isLoopback, warning, type Finding } from '@embedline/core';
+import {
+  formatAddress,
+  hostsOf,
+  isLoopback,
+  parseRedisUrl,
+  warning,
+  type Config,
+  type Finding,
+} from '@embedline/core';
 import type { Check } from './check.ts';
 
 /** Whether texts and secrets travel unprotected. Warnings: a private network may be protection enough. */
@@ -6,30 +14,35 @@ export const transport: Check = {
   name: 'transport',
   examine: ({ context: { config } }) =>
     Promise.resolve([
-      ...examineRedisUrl(config.redisUrl),
+      ...examineRedisUrl(config),
       ...examineQdrantUrl(config.qdrantUrl, config.qdrantApiKey !== null),
     ]),
 };
 
-function examineRedisUrl(url: string | null): Finding[] {
-  if (url === null) return [];
-  const { protocol, hostname, password } = new URL(url);
-  if (isLoopback(hostname)) return [];
+function examineRedisUrl({ redisUrl, redisAccess }: Config): Finding[] {
+  if (redisUrl === null) return [];
+  const address = parseRedisUrl(redisUrl);
+  const remote = hostsOf(address).find((host) => !isLoopback(host));
+  if (remote === undefined) return [];
   const findings: Finding[] = [];
-  if (protocol !== 'rediss:') {
+  if (!address.tls) {
     findings.push(
       warning(
         'Redis transport',
-        `Texts and the password go to ${hostname} unencrypted.`,
-        'Use rediss:// unless only your own machines see that network.',
+        `Texts and the password go to ${remote} unencrypted.`,
+        `Use ${
+          formatAddress(address)
+            .replace(/^redis/, 'rediss')
+            .split('//')[0] ?? ''
+        }// unless only your own machines see that network.`,
       ),
     );
   }
-  if (password === '') {
+  if (address.login.password === null && redisAccess.password === null) {
     findings.push(
       warning(
         'Redis access',
-        `Redis at ${hostname} asks for no password: whoever reaches it may change what is embedded.`,
+        `Redis at ${remote} asks for no password: whoever reaches it may change what is embedded.`,
         'Make a user for embedline (SECURITY.md) and name it in REDIS_URL.',
       ),
     );

@@ -1,17 +1,27 @@
-import { Redis, type Cluster } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { passwordsOf, redactSecrets, rememberSecrets } from '../redact.ts';
+import { NO_REDIS_ACCESS, type RedisAccess } from './access.ts';
+import { formatAddress } from './address.ts';
+import {
+  clusterNodes,
+  clusterOptions,
+  retryDelayMs,
+  serverOptions,
+  type RedisRole,
+  type ServerClientOptions,
+} from './client-options.ts';
+import { parseRedisUrl } from './parse-url.ts';
+
+export type { RedisRole } from './client-options.ts';
 
 /** One Redis server, directly or by way of Sentinel; or all nodes of a Redis Cluster. */
 export type RedisConnection = Redis | Cluster;
 
-/**
- * `worker` waits for Redis as long as it takes; `producer` gives up on a command after about a minute, so that a long
- * outage surfaces; `probe` fails at the first attempt.
- */
-export type RedisRole = 'producer' | 'worker' | 'probe';
-
 export interface ConnectRedisOptions {
+  /** See {@link parseRedisUrl}. */
   readonly url: string;
+  /** Defaults to what the URL says alone. */
+  readonly access?: RedisAccess | undefined;
   readonly role: RedisRole;
   /** Shown by CLIENT LIST. */
   readonly name?: string;
@@ -19,42 +29,86 @@ export interface ConnectRedisOptions {
   readonly onError?: (message: string) => void;
 }
 
-/** Longer than BullMQ's blocking reads (10 s), so that only a connection that went silent is cut (hazards B11). */
-const SOCKET_TIMEOUT_MS = 25_000;
 const REPORT_EVERY_MS = 10_000;
 
-/** Builds every connection to Redis that embedline uses; the settings are hazards B11, B12, B17 and B18. */
-export function connectRedis({ url, role, name, onError }: ConnectRedisOptions): RedisConnection {
-  rememberSecrets(passwordsOf(url));
-  const redis = new Redis(url, {
-    ...(name === undefined ? {} : { connectionName: name }),
-    connectTimeout: role === 'probe' ? 3_000 : 10_000,
-    socketTimeout: SOCKET_TIMEOUT_MS,
-    keepAlive: 10_000,
-    maxRetriesPerRequest: role === 'worker' ? null : role === 'producer' ? 20 : 0,
-    retryStrategy: (attempt) =>
-      role === 'probe' ? null : Math.min(100 * 2 ** attempt, 4_000) * (0.5 + Math.random() / 2),
-    // 2: reconnect and send the command again. A replica after a failover otherwise answers READONLY in a hot loop.
-    reconnectOnError: (error) => (/^(READONLY|MASTERDOWN|LOADING)/.test(error.message) ? 2 : false),
-  });
+/**
+ * Builds every connection to Redis that embedline uses. It connects by itself, and again whenever it breaks.
+ * @throws EmbedlineError CONFIG_INVALID when the URL is not usable
+ */
+export function connectRedis(options: ConnectRedisOptions): RedisConnection {
+  const { url, role, name, onError, access = NO_REDIS_ACCESS } = options;
+  rememberSecrets([...passwordsOf(url), access.password, access.sentinelPassword]);
+  const address = parseRedisUrl(url);
+  const settings = { access, role, name };
+  const redis =
+    address.kind === 'cluster'
+      ? new Cluster(clusterNodes(address), clusterOptions(address, settings))
+      : withoutFallback(new Redis(serverOptions(address, settings)));
+  if (role === 'producer') reviveAfterGivingUp(redis);
   const reportedAtMs = new Map<string, number>();
   redis.on('error', (error: Error) => {
-    const message = redactSecrets(
-      error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message,
-    );
+    const message = redactSecrets(connectionTrouble(error));
     if (Date.now() - (reportedAtMs.get(message) ?? -Infinity) < REPORT_EVERY_MS) return;
     reportedAtMs.set(message, Date.now());
-    onError?.(`Redis at ${redactUrl(url)}: ${message}`);
+    onError?.(`Redis at ${formatAddress(address)}: ${message}`);
   });
   return redis;
 }
 
-/** The URL without its password, for messages. */
+/** The URL without user and password, for messages. */
 export function redactUrl(url: string): string {
   try {
-    const parsed = new URL(url);
-    return `${parsed.protocol}//${parsed.host}${parsed.pathname === '/' ? '' : parsed.pathname}`;
+    return formatAddress(parseRedisUrl(url));
   } catch {
     return redactSecrets(url);
   }
+}
+
+/**
+ * ioredis goes on in database 0 when Redis refuses SELECT, also where a server that was restarted has fewer databases. A
+ * connection that is not in its database is broken off instead, and tried again as if Redis was away.
+ */
+function withoutFallback(redis: Redis): Redis {
+  redis.on('error', (error: Error & { readonly command?: { readonly name: string } }) => {
+    if (error.command?.name === 'select') redis.disconnect(true);
+  });
+  // BullMQ makes its blocking connection this way.
+  const duplicate = (override?: ServerClientOptions) =>
+    withoutFallback(new Redis({ ...(redis.options as ServerClientOptions), ...override }));
+  redis.duplicate = duplicate;
+  return redis;
+}
+
+/**
+ * When nodes or Sentinels stay away, waiting commands fail after a minute only if the client ends. What is asked for
+ * later gets a new chance.
+ */
+function reviveAfterGivingUp(redis: RedisConnection): void {
+  redis.on('end', () => {
+    const timer = setTimeout(() => {
+      // Closed by its owner, it is not in this state any more, or was never to come back.
+      if (redis.status === 'end' && !closedByOwner.has(redis)) redis.connect().catch(() => undefined);
+    }, retryDelayMs(Infinity));
+    timer.unref();
+  });
+  const disconnect = redis.disconnect.bind(redis);
+  redis.disconnect = (reconnect = false) => {
+    if (!reconnect) closedByOwner.add(redis);
+    disconnect(reconnect);
+  };
+  const quit = redis.quit.bind(redis);
+  redis.quit = (...args: []) => {
+    closedByOwner.add(redis);
+    return quit(...args);
+  };
+}
+
+const closedByOwner = new WeakSet<RedisConnection>();
+
+/** ioredis hides what is wrong with the nodes of a cluster behind one sentence. */
+function connectionTrouble(error: Error & { readonly lastNodeError?: unknown }): string {
+  const { lastNodeError } = error;
+  const cause = lastNodeError instanceof Error ? lastNodeError : error;
+  const { message, code, name } = cause as NodeJS.ErrnoException;
+  return message === '' ? (code ?? name) : message;
 }

@@ -1,6 +1,10 @@
-import type { RedisConnection } from './connection.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { describeFinding, ok, problem, warning, type Finding } from '../finding.ts';
+import { redisNowMs } from './clock.ts';
+import type { RedisConnection } from './connection.ts';
+import type { RedisInfo } from './info.ts';
+import { readInfo } from './probe-process.ts';
+import { ownerOf, someKey } from './slot-owner.ts';
 
 /** Clocks further apart than this start delayed and scheduled jobs at the wrong time (hazards B10). */
 const MAX_CLOCK_SKEW_MS = 5_000;
@@ -12,19 +16,21 @@ const WARN_MEMORY_SHARE = 0.8;
 export interface ExamineRedisOptions {
   /** Milliseconds since the epoch. Defaults to Date.now. */
   readonly now?: () => number;
+  /** Of the keys: decides which node of a cluster is looked at. Defaults to that of the configuration. */
+  readonly prefix?: string;
 }
 
-type Info = ReadonlyMap<string, string>;
-
 /**
- * Looks at what decides whether jobs are safe in this Redis: version, eviction policy, clock (problems), and
- * persistence, memory, role (warnings). Asks INFO and TIME only: CONFIG is more than a user of Redis should be allowed.
+ * Looks at what decides whether jobs are safe in this Redis: version, eviction policy, rights, clock (problems), and
+ * persistence, memory, role (warnings). Of a cluster, that is the node which holds our keys. Asks INFO and TIME only: CONFIG
+ * is more than a user of Redis should be allowed.
  */
 export async function examineRedis(
   redis: RedisConnection,
   options: ExamineRedisOptions = {},
 ): Promise<Finding[]> {
-  const info = await readInfo(redis);
+  const { prefix = '{embedline}' } = options;
+  const info = await readInfo(await ownerOf(redis, prefix));
   const facts =
     info === null
       ? [
@@ -35,7 +41,7 @@ export async function examineRedis(
           ),
         ]
       : [version(info), evictionPolicy(info), persistence(info), memory(info), role(info)];
-  return [...facts, await clock(redis, options.now ?? Date.now)];
+  return [...facts, await clock(redis, prefix, options.now ?? Date.now)];
 }
 
 /**
@@ -54,17 +60,7 @@ export async function checkRedis(
   return findings.filter(({ verdict }) => verdict === 'warning').map(describeFinding);
 }
 
-async function readInfo(redis: RedisConnection): Promise<Info | null> {
-  try {
-    const lines = (await redis.info()).split(/\r?\n/).map((line) => line.split(':', 2));
-    return new Map(lines.map(([key = '', value = '']) => [key, value]));
-  } catch (error) {
-    if (/NOPERM/.test(messageOf(error))) return null;
-    throw error;
-  }
-}
-
-function version(info: Info): Finding {
+function version(info: RedisInfo): Finding {
   const found = info.get('redis_version') ?? '0';
   const [major = 0, minor = 0] = found.split('.').map(Number);
   if (major > MIN_VERSION[0] || (major === MIN_VERSION[0] && minor >= MIN_VERSION[1]))
@@ -76,7 +72,7 @@ function version(info: Info): Finding {
   );
 }
 
-function evictionPolicy(info: Info): Finding {
+function evictionPolicy(info: RedisInfo): Finding {
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
   if (policy === 'noeviction') return ok('Redis eviction policy', policy);
   return problem(
@@ -86,7 +82,7 @@ function evictionPolicy(info: Info): Finding {
   );
 }
 
-function persistence(info: Info): Finding {
+function persistence(info: RedisInfo): Finding {
   const check = 'Redis persistence';
   if (info.get('aof_enabled') === '0') {
     return warning(
@@ -102,10 +98,17 @@ function persistence(info: Info): Finding {
       'Look at its log, and at the free space of its disk.',
     );
   }
+  if (info.get('rdb_last_bgsave_status') === 'err') {
+    return warning(
+      check,
+      'This Redis could not save a snapshot of its data: unless stop-writes-on-bgsave-error is off, it takes no jobs (MISCONF).',
+      'Look at its log, and at the free space of its disk.',
+    );
+  }
   return ok(check, 'append-only file');
 }
 
-function memory(info: Info): Finding {
+function memory(info: RedisInfo): Finding {
   const check = 'Redis memory';
   const [used, limit] = [Number(info.get('used_memory') ?? 0), Number(info.get('maxmemory') ?? 0)];
   const mebibytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
@@ -118,7 +121,7 @@ function memory(info: Info): Finding {
   );
 }
 
-function role(info: Info): Finding {
+function role(info: RedisInfo): Finding {
   if (info.get('role') !== 'slave') return ok('Redis role', 'takes writes');
   return warning(
     'Redis role',
@@ -127,13 +130,38 @@ function role(info: Info): Finding {
   );
 }
 
-async function clock(redis: RedisConnection, now: () => number): Promise<Finding> {
+async function clock(redis: RedisConnection, prefix: string, now: () => number): Promise<Finding> {
   const check = 'clock';
-  const [seconds, micros] = await redis.time();
-  const skewMs = Math.abs(now() - (Number(seconds) * 1000 + Number(micros) / 1000));
+  let redisMs: number;
+  try {
+    redisMs = await redisNowMs(redis, someKey(prefix));
+  } catch (error) {
+    return rights(error, prefix);
+  }
+  const skewMs = Math.abs(now() - redisMs);
   const found = `The clocks of this machine and of Redis are ${(skewMs / 1000).toFixed(1)} seconds apart.`;
-  const remedy = 'Synchronise them (NTP).';
+  const remedy = 'Synchronize them (NTP).';
   if (skewMs > MAX_CLOCK_SKEW_MS) return problem(check, found, remedy);
   if (skewMs > WARN_CLOCK_SKEW_MS) return warning(check, found, remedy);
   return ok(check, `${Math.round(skewMs)} ms from that of Redis`);
+}
+
+/** The clock is asked by a script with a key of ours: what everything else needs too. */
+function rights(error: unknown, prefix: string): Finding {
+  const message = messageOf(error);
+  if (/NOPERM|No permission/i.test(message)) {
+    return problem(
+      'Redis rights',
+      `This user of Redis may not run scripts on the keys ${prefix}:* (${message}).`,
+      'Give it the rules of SECURITY.md (A user for Redis), for the prefix in EMBEDLINE_PREFIX.',
+    );
+  }
+  if (/unknown command/i.test(message)) {
+    return problem(
+      'Redis rights',
+      `This Redis does not know EVAL: it was renamed or taken away (rename-command), and embedline works by scripts.`,
+      'Remove that rename-command; to restrict users, use an ACL (SECURITY.md).',
+    );
+  }
+  throw error;
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RedisConnection } from './connection.ts';
 import { z } from 'zod';
+import type { RedisAccess } from './access.ts';
 import { connectRedis } from './connection.ts';
 import { withFileMutex } from './file-mutex.ts';
 import { locateServer } from './locate-server.ts';
@@ -13,6 +14,10 @@ export interface AcquireRedisOptions {
   readonly dataDirectory: string;
   /** REDIS_URL: then nothing is started, joined or stopped. */
   readonly url?: string | undefined;
+  /** For the Redis of that URL. */
+  readonly access?: RedisAccess | undefined;
+  /** Of the keys: decides which node of a cluster must be there. */
+  readonly prefix?: string | undefined;
   readonly noInstall: boolean;
   readonly announce: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -35,12 +40,13 @@ const stateSchema = z.object({ port: z.int().positive(), password: z.string().mi
  * A Redis for as long as the lease is held: the configured one; else the private one of this data directory, joined if
  * another embedline command has it running, started if not. Joining, starting and leaving exclude each other across
  * processes.
- * @throws EmbedlineError REDIS_UNREACHABLE, REDIS_NOT_INSTALLED
+ * @throws EmbedlineError REDIS_UNREACHABLE, REDIS_UNSUITABLE, REDIS_NOT_INSTALLED
  */
 export async function acquireRedis(options: AcquireRedisOptions): Promise<RedisLease> {
   if (options.url !== undefined) {
-    await probeRedis(options.url);
-    return { url: options.url, origin: 'configured', close: () => Promise.resolve() };
+    const { url, access, prefix, signal } = options;
+    await probeRedis(url, { access, prefix, signal });
+    return { url, origin: 'configured', close: () => Promise.resolve() };
   }
   const directory = join(options.dataDirectory, 'redis');
   await mkdir(directory, { recursive: true, mode: 0o700 });

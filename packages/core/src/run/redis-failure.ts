@@ -4,14 +4,27 @@ import { EmbedlineError, messageOf } from '../errors.ts';
 /** A refused write is repeated for so long, which is as long as a connection waits for a Redis that is away. */
 const PATIENCE_MS = 60_000;
 
+/** What Redis says first while it is up but takes no writes for now, in words for people. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  OOM: 'Redis is at its maxmemory',
+  READONLY: 'Redis takes no writes: it is a replica, as after a failover',
+  LOADING: 'Redis takes no writes: it is loading its data from disk',
+  MASTERDOWN: 'Redis takes no writes: it is a replica that has lost its primary',
+  MISCONF:
+    'Redis takes no writes: it cannot save its data to disk; look at its log, and at the free space there',
+  NOREPLICAS: 'Redis takes no writes: fewer replicas follow it than min-replicas-to-write asks for',
+  CLUSTERDOWN: 'Redis takes no writes: the cluster is down, or without an owner for our keys',
+  TRYAGAIN: 'Redis takes no writes: our keys are being moved to another node',
+};
+
 /** What Redis says while it is up but cannot take writes for now, in words for people; null for any other error. */
 export function refusalReason(error: unknown): string | null {
   const message = messageOf(error);
   // Redis 6 puts the word behind the name of the script, Redis 7 in front.
-  if (/(^|-)OOM /.test(message)) return 'Redis is at its maxmemory';
-  if (/^(READONLY|LOADING|MASTERDOWN|MISCONF|CLUSTERDOWN|TRYAGAIN)/.test(message))
-    return `Redis takes no writes (${message})`;
-  return null;
+  if (/(^|-)OOM /.test(message)) return REFUSALS['OOM'] ?? null;
+  const word = /^-?([A-Z]+)/.exec(message)?.[1] ?? '';
+  const reason = Object.hasOwn(REFUSALS, word) ? REFUSALS[word] : undefined;
+  return reason === undefined ? null : `${reason} (${word})`;
 }
 
 /**
@@ -35,7 +48,7 @@ export function redisFailure(doing: string, cause: unknown): EmbedlineError {
   if (cause instanceof EmbedlineError) return cause;
   return new EmbedlineError(
     'REDIS_UNREACHABLE',
-    `${doing} failed: ${refusalReason(cause) ?? messageOf(cause)}. Check that Redis runs and has memory to spare; ` +
+    `${doing} failed: ${refusalReason(cause) ?? messageOf(cause)}. Check that Redis runs and takes writes (embedline doctor); ` +
       `then ingest again: that costs only the difference.`,
     { cause, retryable: true },
   );

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { redisNowMs } from '../redis/clock.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError } from '../errors.ts';
@@ -72,8 +73,7 @@ export class RunLedger {
   /** Writes the record of a new run, in state `running`, stage `reading`; its start is the clock of Redis. */
   async create(spec: Omit<RunSpec, 'version' | 'startedAtMs'>): Promise<RunSpec> {
     const { runId } = spec;
-    const [seconds, micros] = await this.#read(runId, () => this.#redis.time());
-    const startedAtMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    const startedAtMs = await this.#read(runId, () => redisNowMs(this.#redis, this.#keys.runs));
     const whole: RunSpec = { version: 1, ...spec, startedAtMs };
     const { pipeline } = spec;
     const keys = [...this.#keysOf(runId), this.#keys.runsOf(pipeline), this.#keys.pipelines];

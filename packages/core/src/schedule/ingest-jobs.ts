@@ -1,4 +1,5 @@
 import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
+import { redisNowMs } from '../redis/clock.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
@@ -162,10 +163,8 @@ async function assertClock(options: IngestJobsOptions): Promise<void> {
   );
 }
 
-async function redisNow({ redis, redisNow: read }: IngestJobsOptions): Promise<number> {
-  if (read !== undefined) return read();
-  const [seconds, micros] = await redis.time();
-  return Number(seconds) * 1000 + Number(micros) / 1000;
+async function redisNow({ redis, prefix, redisNow: read }: IngestJobsOptions): Promise<number> {
+  return read === undefined ? redisNowMs(redis, runKeys(prefix).runs) : read();
 }
 
 /** Another server's clock may have brought it forward. */

@@ -1,0 +1,269 @@
+import type { Redis } from 'ioredis';
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  checkRedis,
+  connectRedis,
+  isEmbedlineError,
+  loadConfig,
+  probeRedis,
+  type RedisConnection,
+} from '@embedline/core';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { testBench } from '../support/cli.ts';
+import { runInProcess } from '../support/in-process-cli.ts';
+import { freePort, startFakeServer, startRedisProcess } from '../support/redis-process.ts';
+import { temporaryDirectory, until } from '../support/temporary.ts';
+import { makeCertificates } from '../support/tls.ts';
+
+const run = promisify(execFile);
+
+/** What the probe says of a URL; it must refuse it. */
+async function refusal(url: string, env: Record<string, string> = {}) {
+  const { redisAccess: access } = loadConfig({ REDIS_URL: url, ...env });
+  const error: unknown = await probeRedis(url, { access }).then(
+    () => new Error('it was not refused'),
+    (reason: unknown) => reason,
+  );
+  if (!isEmbedlineError(error)) throw error;
+  return error;
+}
+
+function connect(url: string): RedisConnection {
+  const redis = connectRedis({ url, role: 'producer' });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+describe('a database that the server does not have', () => {
+  test('is an error at start that names it and the remedy, in every program', async () => {
+    const { port } = await startRedisProcess(['--databases', '4']);
+    const url = `redis://127.0.0.1:${port}/7`;
+    const error = await refusal(url);
+    expect(error).toMatchObject({ code: 'REDIS_UNSUITABLE', retryable: false });
+    expect(error.message).toMatch(/has no database 7\..*number of one that is there.*`databases`/);
+    await probeRedis(`redis://127.0.0.1:${port}/3`);
+    const bench = await testBench({ REDIS_URL: url });
+    const status = await runInProcess(bench, ['status']);
+    expect(status).toMatchObject({ code: 1, stderr: expect.stringContaining('no database 7') as string });
+    const worker = await bench.startWorker().result;
+    expect(worker).toMatchObject({ code: 1, stderr: expect.stringContaining('no database 7') as string });
+    expect(await connect(`redis://127.0.0.1:${port}`).dbsize()).toBe(0);
+  });
+
+  test('is never replaced by database 0, not even after a restart with fewer of them', async () => {
+    const server = await startRedisProcess(['--databases', '8']);
+    const redis = connect(`redis://127.0.0.1:${server.port}/7`);
+    // As BullMQ makes its blocking connection.
+    const blocking = (redis as Redis).duplicate();
+    onTestFinished(() => blocking.disconnect());
+    await Promise.all([redis.ping(), blocking.ping()]);
+    await server.kill();
+    await server.restart(['--databases', '2']);
+    const admin = connect(`redis://127.0.0.1:${server.port}`);
+    const refused = async () =>
+      Number(/errorstat_ERR:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0);
+    const written = Promise.all([redis.set('a', '1'), blocking.set('b', '1')]);
+    await until('both were refused', async () => (await refused()) >= 4);
+    expect(await admin.dbsize()).toBe(0);
+    await server.kill();
+    await server.restart(['--databases', '8']);
+    await written;
+    expect(await redis.dbsize()).toBe(2);
+    expect(await admin.dbsize()).toBe(0);
+  });
+
+  test('by its socket, too', async () => {
+    const path = join(await temporaryDirectory(), 'redis.sock');
+    await startRedisProcess(['--unixsocket', path, '--databases', '4', '--requirepass', 'of the socket']);
+    await probeRedis(`unix://:of%20the%20socket@${path}?db=3`);
+    expect((await refusal(`unix://:of%20the%20socket@${path}?db=4`)).message).toMatch(/no database 4\./);
+    expect((await refusal(`unix://${path}`)).message).toMatch(/NOAUTH/);
+    expect((await refusal(`unix://${path}-not`)).message).toMatch(/ENOENT.*no such socket/);
+  });
+});
+
+describe('the login', () => {
+  test('is refused by what is wrong with it', async () => {
+    const { port } = await startRedisProcess(['--requirepass', 'p@ss/w%rd']);
+    const at = (login: string) => `redis://${login}127.0.0.1:${port}`;
+    await probeRedis(at(':p%40ss%2Fw%25rd@'));
+    expect((await refusal(at(''))).message).toMatch(/NOAUTH.*asks for a password.*REDIS_PASSWORD_FILE/);
+    const wrong = await refusal(at('nobody:hunter2-hunter2@'));
+    expect(wrong.message).toMatch(/refused the login \(WRONGPASS\).*REDIS_URL/);
+    expect(wrong.message).not.toContain('hunter2');
+    const admin = connect(at(':p%40ss%2Fw%25rd@'));
+    await admin.call(
+      'ACL',
+      'SETUSER',
+      'few',
+      'on',
+      '>of-the-few',
+      'resetkeys',
+      '~other:*',
+      '+ping',
+      '+info',
+      '+eval',
+      '+hello',
+    );
+    const few = connect(at('few:of-the-few@'));
+    await expect(checkRedis(few)).rejects.toThrow(
+      /may not run scripts on the keys \{embedline\}:\*.*SECURITY\.md/,
+    );
+    await admin.call('ACL', 'SETUSER', 'few', '-ping');
+    expect((await refusal(at('few:of-the-few@'))).message).toMatch(/NOPERM.*SECURITY\.md/);
+  });
+
+  test('may come from a file', async () => {
+    const { port } = await startRedisProcess(['--requirepass', 'from-a-file']);
+    const path = join(await temporaryDirectory(), 'password');
+    await run('sh', ['-c', `echo from-a-file > ${path}`]);
+    const bench = await testBench({ REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_PASSWORD_FILE: path });
+    const ingest = ['ingest', '-', '--collection', 'docs', '--workers', '1', '--json'];
+    const ingested = await bench.run(ingest, '{"id":"a","text":"hello"}\n');
+    expect(ingested, ingested.stderr).toMatchObject({ code: 0 });
+    expect(ingested.stdout + ingested.stderr).not.toContain('from-a-file');
+  });
+
+  test('a server in protected mode says so', async () => {
+    const external = Object.values(networkInterfaces())
+      .flatMap((each) => each ?? [])
+      .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+    const denied = '-DENIED Redis is running in protected mode because protected mode is enabled\r\n';
+    const { port } =
+      external === undefined
+        ? await startFakeServer((socket) => void socket.end(denied))
+        : await startRedisProcess(['--bind', '0.0.0.0', '--protected-mode', 'yes']);
+    const { message } = await refusal(`redis://${external ?? '127.0.0.1'}:${port}`);
+    expect(message).toMatch(/protected mode.*requirepass/);
+  });
+});
+
+test('a command that was renamed is named', async () => {
+  const renamed = async (command: string) => {
+    const { port } = await startRedisProcess(['--rename-command', command, 'secret-name']);
+    return `redis://127.0.0.1:${port}`;
+  };
+  const info = await refusal(await renamed('INFO'));
+  expect(info).toMatchObject({ code: 'REDIS_UNSUITABLE', retryable: false });
+  expect(info.message).toMatch(/does not know the command INFO.*rename-command/);
+  expect((await refusal(`${await renamed('SELECT')}/2`)).message).toMatch(/SELECT.*database 2/);
+  const evaluate = connect(await renamed('EVAL'));
+  await expect(checkRedis(evaluate)).rejects.toThrow(/does not know EVAL.*rename-command/);
+  // These are not needed.
+  for (const command of ['CONFIG', 'CLIENT', 'KEYS', 'FLUSHALL', 'SHUTDOWN']) {
+    const url = await renamed(command);
+    await probeRedis(url);
+    expect(await connect(url).ping()).toBe('PONG');
+  }
+});
+
+test('a replica, a Sentinel or a node of a cluster is not used as a server', async () => {
+  const primary = await startRedisProcess();
+  const replica = await startRedisProcess(['--replicaof', '127.0.0.1', String(primary.port)]);
+  const error = await refusal(`redis://127.0.0.1:${replica.port}`);
+  expect(error).toMatchObject({ code: 'REDIS_UNSUITABLE', retryable: true });
+  expect(error.message).toMatch(/is a replica of 127\.0\.0\.1.*READONLY.*primary/);
+  const node = await startRedisProcess(['--cluster-enabled', 'yes']);
+  const of = (scheme: string, port: number) => refusal(`${scheme}://127.0.0.1:${port}`);
+  expect((await of('redis', node.port)).message).toMatch(/node of a Redis Cluster.*redis\+cluster:\/\//);
+  expect((await of('redis+cluster', primary.port)).message).toMatch(
+    /not a node of a Redis Cluster.*Write redis:/,
+  );
+  const down = await of('redis+cluster', node.port);
+  expect(down).toMatchObject({ retryable: true, message: expect.stringMatching(/Redis Cluster .* is down/) });
+  const asSentinel = await refusal(`redis+sentinel://127.0.0.1:${primary.port}/mymaster`);
+  expect(asSentinel.message).toMatch(/is a Redis, not a Sentinel.*26379/);
+});
+
+describe('what answers on the port', () => {
+  test.each<[string, (socket: Socket) => void, RegExp]>([
+    ['a server that never answers', () => undefined, /accepts connections and answers nothing/],
+    ['one that drips bytes', (socket) => drip(socket, '+PONG'.repeat(1000)), /answers too slowly/],
+    ['one that closes at once', (socket) => void socket.end(), /closes each connection without a word/],
+    ['one that resets', (socket) => void socket.resetAndDestroy(), /closes each connection|ECONNRESET/],
+    ['SSH', (socket) => void socket.write('SSH-2.0-OpenSSH_9\r\n'), /not a Redis: it begins with "SSH-2\.0/],
+    [
+      'SMTP with a trick',
+      (socket) => void socket.write('220 \u001b[31mmail\r\n'),
+      /begins with "220 \?\[31mmail"/,
+    ],
+    [
+      'binary',
+      (socket) => void socket.write(Buffer.from([0, 255, 1, 254, 10])),
+      /not a Redis: it begins with "\?\?/,
+    ],
+    ['a full one', (socket) => void socket.end('-ERR max number of clients reached\r\n'), /maxclients/],
+    [
+      'one that loads',
+      (socket) => void socket.write('-LOADING Redis is loading\r\n'.repeat(9)),
+      /still loading/,
+    ],
+  ])('%s', async (_, serve, told) => {
+    const { port } = await startFakeServer(serve);
+    const { message } = await refusal(`redis://127.0.0.1:${port}`);
+    expect(message).toMatch(told);
+    expect(message).not.toContain('\u001b');
+  });
+
+  test('a web server, and nobody', async () => {
+    const web = createServer((_, response) => void response.end('hello')).listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    onTestFinished(() => void web.close());
+    const { port } = web.address() as AddressInfo;
+    expect((await refusal(`redis://127.0.0.1:${port}`)).message).toMatch(
+      /not a Redis but a web server \(HTTP\)/,
+    );
+    expect((await refusal(`rediss://127.0.0.1:${port}`)).message).toMatch(/a web server \(HTTP\)/);
+    const nobody = await refusal(`redis://127.0.0.1:${await freePort()}`);
+    expect(nobody).toMatchObject({ retryable: true, message: expect.stringContaining('ECONNREFUSED') });
+    const unknown = await refusal('redis://no-such-host.invalid');
+    expect(unknown.message).toMatch(/(ENOTFOUND|EAI_AGAIN)/);
+  });
+});
+
+function drip(socket: Socket, text: string): void {
+  let sent = 0;
+  const timer = setInterval(() => socket.write(text.charAt(sent++ % text.length)), 50);
+  socket.on('close', () => clearInterval(timer));
+}
+
+test('TLS where none is expected, none where it is, and client certificates', async () => {
+  const ours = await makeCertificates(await temporaryDirectory());
+  const others = await makeCertificates(await temporaryDirectory());
+  const port = await freePort();
+  const plain = await startRedisProcess(
+    `--tls-port ${port} --tls-cert-file ${ours.certificate} --tls-key-file ${ours.key} --tls-ca-cert-file ${ours.authority} --tls-auth-clients yes`.split(
+      ' ',
+    ),
+  );
+  const secure = `rediss://localhost:${port}`;
+  expect((await refusal(`redis://localhost:${port}`)).message).toMatch(/speaks TLS.*Write rediss:\/\//);
+  expect((await refusal(`rediss://localhost:${plain.port}`)).message).toMatch(
+    /does not speak TLS.*Write redis:\/\//,
+  );
+  expect((await refusal(secure)).message).toMatch(/signed by no authority.*REDIS_TLS_CA_FILE=/);
+  const REDIS_TLS_CA_FILE = ours.authority;
+  expect((await refusal(secure, { REDIS_TLS_CA_FILE })).message).toMatch(
+    /asks for a client certificate.*REDIS_TLS_CERT_FILE/,
+  );
+  const strange = { REDIS_TLS_CERT_FILE: others.certificate, REDIS_TLS_KEY_FILE: others.key };
+  expect((await refusal(secure, { REDIS_TLS_CA_FILE, ...strange })).message).toMatch(
+    /does not accept the client certificate/,
+  );
+  const right = { REDIS_TLS_CA_FILE, REDIS_TLS_CERT_FILE: ours.certificate, REDIS_TLS_KEY_FILE: ours.key };
+  expect((await refusal(secure.replace('localhost', '127.0.0.1'), right)).message).toMatch(
+    /for another name/,
+  );
+  const { redisAccess } = loadConfig({ REDIS_URL: secure, ...right });
+  await probeRedis(secure, { access: redisAccess });
+  const bench = await testBench({ REDIS_URL: secure, ...right });
+  const ingest = ['ingest', '-', '--collection', 'docs', '--workers', '1', '--json'];
+  const ingested = await bench.run(ingest, '{"id":"a","text":"hello"}\n');
+  expect(ingested, ingested.stderr).toMatchObject({ code: 0 });
+});
