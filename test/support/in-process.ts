@@ -15,7 +15,7 @@ import { startBatchWorker } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
 import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
 import { chunkHere } from '../../apps/producer/src/ingest/chunk-documents.ts';
-import { DEFAULT_QUEUE_LIMITS } from '../../apps/producer/src/ingest/enqueue.ts';
+import { DEFAULT_QUEUE_LIMITS } from '../../apps/producer/src/ingest/queue-limits.ts';
 import { ingest, type IngestOutcome } from '../../apps/producer/src/ingest/ingest.ts';
 import type { IngestOptions } from '../../apps/producer/src/ingest/ingest-options.ts';
 import { pipelineSchema } from '../../apps/producer/src/pipeline/definition.ts';

@@ -75,7 +75,7 @@ function pretendedTokens(text: string): number[] {
 }
 
 const config = loadConfig();
-using stop = listenForStop(() => process.exit(130));
+using stop = listenForStop({ onSecond: () => process.exit(130) });
 await runWorker({
   config,
   logger: createLogger({ name: 'paced-worker', level: config.logLevel }),

@@ -20,7 +20,7 @@ export function releaseOnSignal(releasers: Releasers): void {
 
 function listen(): StopSignals {
   // One Ctrl-C may come twice, from the terminal and from npm: the second changes nothing.
-  const stop = listenForStop(() => undefined);
+  const stop = listenForStop({ onSecond: () => undefined });
   stop.signal.addEventListener('abort', releaseAll);
   return stop;
 }

@@ -1,44 +1,76 @@
-import { isEmbedlineError, listenForStop, type Config } from '@embedline/core';
+import { guardOutput, isEmbedlineError, listenForStop } from '@embedline/core/base';
+import type { Config } from '@embedline/core/search';
 import { buildProgram, isUsageError } from './command-line/program.ts';
-import { EXIT, type CommandContext } from './commands/context.ts';
+import { EXIT } from './commands/exit-codes.ts';
+import type { CommandContext } from './commands/command-context.ts';
 import { printError } from './terminal/print-error.ts';
 import { styleFor } from './terminal/style.ts';
 
-/** Commands that have something to do besides printing: a reader of theirs that goes away does not end them. */
-const WORKING_COMMANDS = new Set(['ingest', 'delete', 'serve', 'verify', 'schedule', 'init', 'failed']);
+/** Commands whose output is all there is to them; so are those of the form `... list`. */
+const PRINTING_COMMANDS = new Set(['search', 'status', 'plan', 'doctor']);
+/** What makes the output of any other command what it is for. */
+const OUTPUT_FLAGS = new Set(['--json', '--help', '-h', '--version', '-V', 'help']);
+/** A server first waits for its ingests, each of which has the usual time. */
+const SERVE_DEADLINE_MS = 19_000;
 
 /** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted */
-export async function runCli(args: readonly string[], readConfig: () => Config): Promise<number> {
-  const secondSignal = new Set<() => void>();
-  using stop = listenForStop(() => {
-    for (const action of secondSignal) action();
+export async function runCli(
+  args: readonly string[],
+  readConfig: () => Config | Promise<Config>,
+): Promise<number> {
+  const { stdout, stderr } = process;
+  const output = guardOutput(stdout);
+  guardOutput(stderr);
+  const onSecondSignal = new Set<() => void>();
+  const endNow = () => {
+    for (const action of onSecondSignal) action();
     process.exit(EXIT.interrupted);
+  };
+  using stop = listenForStop({
+    onSecond: endNow,
+    onDeadline: () => {
+      stderr.write('Ended without waiting any longer for a service that does not answer.\n');
+      endNow();
+    },
+    ...(args[0] === 'serve' ? { deadlineMs: SERVE_DEADLINE_MS } : {}),
   });
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    // A reader that has seen enough (| head) is no error; work under way goes on unseen.
-    if (!WORKING_COMMANDS.has(args[0] ?? '')) process.exit(EXIT.done);
-  });
+  // A reader that has seen enough (`| head`) is no failure, and a command that only prints is then done.
+  const isUnread = () =>
+    onlyPrints(args) && output.lost.aborted && output.failure === null && !stop.signal.aborted;
   let exitCode: number = EXIT.done;
   const run = async (command: (context: CommandContext) => Promise<number>) => {
     exitCode = await command({
-      config: readConfig(),
+      config: await readConfig(),
       cwd: process.cwd(),
       stdin: process.stdin,
-      stdout: process.stdout,
-      stderr: process.stderr,
-      style: styleFor(process.stdout),
-      errorStyle: styleFor(process.stderr),
-      signal: stop.signal,
-      onSecondSignal: (action) => secondSignal.add(action),
+      stdout,
+      stderr,
+      style: styleFor(stdout),
+      errorStyle: styleFor(stderr),
+      // Nobody reads what is left to print; work goes on unseen.
+      signal: onlyPrints(args) ? AbortSignal.any([stop.signal, output.lost]) : stop.signal,
+      onSecondSignal: (action) => onSecondSignal.add(action),
     });
   };
   try {
     await buildProgram(run).parseAsync(args, { from: 'user' });
-    return exitCode;
   } catch (error) {
-    return reportError(error, stop.signal, args.includes('--json'));
+    exitCode = isUnread() ? EXIT.done : reportError(error, stop.signal, args.includes('--json'));
   }
+  await output.flush();
+  if (output.failure !== null) return reportLostOutput(output.failure, exitCode, args);
+  return isUnread() ? EXIT.done : exitCode;
+}
+
+function onlyPrints(args: readonly string[]): boolean {
+  return PRINTING_COMMANDS.has(args[0] ?? '') || args[1] === 'list' || args.length === 0;
+}
+
+/** That is a failure where the output was what the command was for. @returns the exit code */
+function reportLostOutput(failure: string, exitCode: number, args: readonly string[]): number {
+  process.stderr.write(`error: The output could not be written: ${failure}.\n`);
+  const wasThePoint = onlyPrints(args) || args.some((arg) => OUTPUT_FLAGS.has(arg));
+  return wasThePoint && (exitCode === EXIT.done || exitCode === EXIT.deadLetters) ? EXIT.failed : exitCode;
 }
 
 function reportError(error: unknown, stop: AbortSignal, json: boolean): number {

@@ -1,4 +1,5 @@
-import { loadConfig } from '@embedline/core';
 import { runCli } from './cli.ts';
 
-process.exitCode = await runCli(process.argv.slice(2), loadConfig);
+const readConfig = async () => (await import('@embedline/core/search')).loadConfig();
+// What could not be released in time must not hold the process.
+process.exit(await runCli(process.argv.slice(2), readConfig));

@@ -1,14 +1,16 @@
 import {
-  createLogger,
   DEFAULT_LOCK_DURATION_MS,
+  guardOutput,
   isEmbedlineError,
   listenForStop,
-  loadConfig,
   messageOf,
   VERSION,
-} from '@embedline/core';
-import { Command, InvalidArgumentError } from 'commander';
-import { runWorker } from './worker-program.ts';
+} from '@embedline/core/base';
+import { constants } from 'node:os';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+
+const output = guardOutput(process.stdout);
+guardOutput(process.stderr);
 
 const program = new Command('embedline-worker')
   .version(VERSION)
@@ -28,7 +30,7 @@ const program = new Command('embedline-worker')
     '--grace <seconds>',
     'time for batches under way to end after SIGTERM; longer ones go back',
     positiveInteger,
-    20,
+    15,
   )
   .option(
     '--lock <seconds>',
@@ -45,8 +47,14 @@ Examples:
 
 Exit codes: 0 stopped when told to, 1 failed, 2 usage`,
   )
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  .parse();
+  .exitOverride();
+
+try {
+  program.parse();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exit(await printed(error.exitCode === 0 ? 0 : 2));
+}
 
 const options = program.opts<{
   concurrency?: number;
@@ -58,6 +66,14 @@ const options = program.opts<{
 // What could not be released in time must not hold the process.
 process.exit(await main(options));
 
+/** The exit code of help that was asked for, or of a command line that is not usable. */
+async function printed(code: number): Promise<number> {
+  await output.flush();
+  if (output.failure === null) return code;
+  process.stderr.write(`error: The output could not be written: ${output.failure}.\n`);
+  return code === 0 ? 1 : code;
+}
+
 async function main({
   concurrency,
   threads,
@@ -65,11 +81,17 @@ async function main({
   grace,
   lock,
 }: typeof options): Promise<number> {
+  // Help and version need none of this.
+  const { createLogger, loadConfig } = await import('@embedline/core');
+  const { runWorker } = await import('./worker-program.ts');
   let logger = createLogger({ name: 'embedline-worker', level: 'info' });
   try {
     const config = loadConfig();
     logger = createLogger({ name: 'embedline-worker', level: config.logLevel });
-    using stop = listenForStop(() => process.exit(130));
+    using stop = listenForStop({
+      // 128 and the number of the signal, as of any program that a signal ends.
+      onSecond: (signal) => process.exit(128 + constants.signals[signal]),
+    });
     await runWorker({
       config,
       logger,

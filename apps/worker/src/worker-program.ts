@@ -111,7 +111,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     breaker: new RejectionBreaker(),
     onRefusal: refused.reject,
   });
-  releasers.add(() => worker.close(options.graceMs));
+  releasers.add(() => worker.close(options.graceMs), { deadlineMs: options.graceMs + HAND_BACK_MS });
   logger.info({ workerId, concurrency, store: store.location }, 'Worker is ready');
   await Promise.race([aborted(stop), refused.promise]);
   const signal = String(stop.reason);

@@ -1,3 +1,5 @@
+export * from './base.ts';
+export * from './search.ts';
 export { Batcher, DEFAULT_BATCH_LIMITS, type BatchLimits } from './batcher.ts';
 export type { TextFormat } from './chunking/blocks.ts';
 export { cutText } from './chunking/cut-text.ts';
@@ -5,7 +7,6 @@ export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
 export { environmentOfCommands, environmentOfWorkers } from './child-environment.ts';
-export { environmentVariables, loadConfig, type Config } from './config.ts';
 export type {
   Chunk,
   ChunkRecord,
@@ -17,25 +18,16 @@ export type {
   MetadataValue,
   Origin,
 } from './document.ts';
-export { createEmbedder, distillModel, loadTokenCounter, type EmbedderOptions } from './embedder/create.ts';
+export { distillModel, loadTokenCounter } from './embedder/create.ts';
 export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from './embedder/embedder.ts';
 export { listModels, type ListedModel, type ModelList } from './embedder/list-models.ts';
-export {
-  DEFAULT_MODEL_ID,
-  isShippedModel,
-  resolveModel,
-  sameModel,
-  type ModelKind,
-  type ResolvedModel,
-} from './embedder/resolve-model.ts';
-export { findModelPlace, rememberModelPlace } from './embedder/model-places.ts';
+export { isShippedModel, type ModelKind, type ResolvedModel } from './embedder/resolve-model.ts';
 export type { ResolveModelOptions } from './embedder/resolve-model-options.ts';
 export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
 export { chooseTuning, type ChosenTuning } from './embedder/tuning/choose-tuning.ts';
 export type { InferenceTuning } from './embedder/tuning/inference-tuning.ts';
 export { machineLimits, type MachineLimits } from './embedder/tuning/machine-limits.ts';
-export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';
 export { describeFinding, ok, problem, warning, type Finding } from './finding.ts';
 export { assertFreeDisk, examineDisk } from './disk.ts';
 export {
@@ -48,17 +40,9 @@ export {
   textHash,
 } from './ids.ts';
 export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
-export { listenForStop, Releasers, type Closeable, type StopSignals } from './lifecycle.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';
-export {
-  batchWorkerSettings,
-  createBatchQueue,
-  DEFAULT_LOCK_DURATION_MS,
-  type BatchQueue,
-  type FailedBatch,
-} from './queue.ts';
-export { redactError, redactSecrets } from './redact.ts';
+export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
 export { connectRedis, redactUrl, type RedisConnection, type RedisRole } from './redis/connection.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
@@ -100,21 +84,10 @@ export type {
   Overlap,
 } from './schedule/ingest-request.ts';
 export { Schedules, type ListedSchedule, type Schedule } from './schedule/schedules.ts';
-export { IMPATIENT, Outages, type Outage, type OutagesOptions, type Patience } from './outages.ts';
-export { throttle } from './throttle.ts';
 export { isLoopback } from './tls.ts';
-export { VERSION } from './version.ts';
-export { openVectorStore } from './vector-store/create.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { PAYLOAD_SCHEMA_VERSION, STALE_PAYLOAD_HASH } from './vector-store/payload.ts';
-export { parseFilters } from './vector-store/filter/parse-filter.ts';
-export {
-  whereEqual,
-  whereHas,
-  type FilterCondition,
-  type SearchFilter,
-  type ValueMatcher,
-} from './vector-store/filter/search-filter.ts';
+export type { FilterCondition, SearchFilter, ValueMatcher } from './vector-store/filter/search-filter.ts';
 export type {
   CountOptions,
   Generation,

@@ -1,4 +1,7 @@
+import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
+import { guardOutput } from './output.ts';
+import { readableLogLine } from './readable-log.ts';
 import { redactSecrets } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -8,10 +11,19 @@ export interface LoggerOptions {
   readonly level: string;
   /** Which program speaks: `embedline` or `embedline-worker`. */
   readonly name: string;
+  /** Defaults to stderr: stdout belongs to results. */
+  readonly stream?: Writable & { readonly isTTY?: boolean };
 }
 
-/** JSON lines on stderr (stdout belongs to results); secrets are redacted in messages, fields and errors. */
+/**
+ * Lines for people on a terminal, JSON lines elsewhere; secrets are redacted in messages, fields and errors. A stream that
+ * takes no more ends nothing.
+ */
 export function createLogger(options: LoggerOptions): Logger {
+  const { stream = process.stderr } = options;
+  guardOutput(stream);
+  const isTerminal = stream.isTTY === true;
+  const write = (line: string) => void stream.write(isTerminal ? readableLogLine(line, true) : line);
   return pino(
     {
       name: options.name,
@@ -28,7 +40,7 @@ export function createLogger(options: LoggerOptions): Logger {
         },
       },
     },
-    pino.destination({ fd: 2, sync: true }),
+    { write },
   );
 }
 

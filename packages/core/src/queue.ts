@@ -7,8 +7,6 @@ import { IMPATIENT, type Patience } from './outages.ts';
 import { redisFailure, refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
 
-export const DEFAULT_LOCK_DURATION_MS = 30_000;
-
 /**
  * Settings of the BullMQ worker, each with its reason (hazards section 1):
  * a dead worker's batch is back within lockDuration + stalledInterval (B4), that is 4/3 of the lock's duration; a batch

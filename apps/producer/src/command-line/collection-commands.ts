@@ -1,11 +1,5 @@
 import type { Command } from 'commander';
-import {
-  dropCollection,
-  listCollections,
-  rollbackCollection,
-  type ChangeCollectionFlags,
-  type CollectionsFlags,
-} from '../commands/collections.ts';
+import type { ChangeCollectionFlags, CollectionsFlags } from '../commands/collections.ts';
 import type { Run } from './run.ts';
 
 /** Commands on generations and their public names. */
@@ -16,18 +10,24 @@ export function addCollectionCommands(program: Command, run: Run): void {
     .description('every generation of every collection')
     .option('--json', 'one JSON object per generation')
     .addHelpText('after', `\nExample:\n  embedline collections list`)
-    .action((flags: CollectionsFlags) => run((context) => listCollections(flags, context)));
+    .action((flags: CollectionsFlags) =>
+      run(async (context) => (await import('../commands/collections.ts')).listCollections(flags, context)),
+    );
   changing(collections.command('rollback'))
     .description('make the generation before the live one live again')
     .addHelpText('after', `\nExample:\n  embedline collections rollback docs`)
     .action((name: string, flags: ChangeCollectionFlags) =>
-      run((context) => rollbackCollection(name, flags, context)),
+      run(async (context) =>
+        (await import('../commands/collections.ts')).rollbackCollection(name, flags, context),
+      ),
     );
   changing(collections.command('drop'))
     .description('delete a collection with all its generations')
     .addHelpText('after', `\nExample:\n  embedline collections drop docs`)
     .action((name: string, flags: ChangeCollectionFlags) =>
-      run((context) => dropCollection(name, flags, context)),
+      run(async (context) =>
+        (await import('../commands/collections.ts')).dropCollection(name, flags, context),
+      ),
     );
 }
 

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { deleteCommand, type DeleteFlags } from '../commands/delete.ts';
-import { ingestCommand } from '../commands/ingest.ts';
-import { DEFAULT_CONFIG_FILE, initCommand, type InitFlags } from '../commands/init.ts';
-import { planCommand } from '../commands/plan.ts';
-import { verifyCommand, type VerifyFlags } from '../commands/verify.ts';
+import type { DeleteFlags } from '../commands/delete.ts';
+import type { InitFlags } from '../commands/init.ts';
+import type { VerifyFlags } from '../commands/verify.ts';
+import { DEFAULT_CONFIG_FILE } from '../pipeline/config-files.ts';
 import {
   addPipelineOptions,
   addRunOptions,
@@ -36,7 +35,7 @@ Examples:
   embedline ingest --all                                   every pipeline of embedline.config.ts`,
     )
     .action((sources: string[], flags: IngestFlags) =>
-      run((context) => ingestCommand(sources, flags, context)),
+      run(async (context) => (await import('../commands/ingest.ts')).ingestCommand(sources, flags, context)),
     );
   command('plan')
     .description(
@@ -44,7 +43,7 @@ Examples:
     )
     .addHelpText('after', `\nExample:\n  embedline plan ./docs --collection docs`)
     .action((sources: string[], flags: IngestFlags) =>
-      run((context) => planCommand(sources, flags, context)),
+      run(async (context) => (await import('../commands/plan.ts')).planCommand(sources, flags, context)),
     );
   command('verify')
     .description('compare the collection with the corpus, and a sample of its vectors with fresh ones')
@@ -53,7 +52,7 @@ Examples:
     .option('--repair', 'ingest when something is wrong, and verify again')
     .addHelpText('after', `\nExample:\n  embedline verify ./docs --collection docs --repair`)
     .action((sources: string[], flags: VerifyFlags) =>
-      run((context) => verifyCommand(sources, flags, context)),
+      run(async (context) => (await import('../commands/verify.ts')).verifyCommand(sources, flags, context)),
     );
   addDelete(program, run);
   addInit(program, run);
@@ -70,7 +69,9 @@ function addDelete(program: Command, run: Run): void {
     .option('--wait', 'wait for an ingest of the pipeline instead of failing')
     .option('--json', 'one JSON object')
     .addHelpText('after', `\nExample:\n  embedline delete --collection docs --id guide/old.md guide/older.md`)
-    .action((flags: DeleteFlags) => run((context) => deleteCommand(flags, context)));
+    .action((flags: DeleteFlags) =>
+      run(async (context) => (await import('../commands/delete.ts')).deleteCommand(flags, context)),
+    );
 }
 
 function addInit(program: Command, run: Run): void {
@@ -89,5 +90,7 @@ function addInit(program: Command, run: Run): void {
       'after',
       `\nExample:\n  embedline init ./docs --name docs --cron "0 3 * * *" --tz Europe/Zurich`,
     )
-    .action((sources: string[], flags: InitFlags) => run((context) => initCommand(sources, flags, context)));
+    .action((sources: string[], flags: InitFlags) =>
+      run(async (context) => (await import('../commands/init.ts')).initCommand(sources, flags, context)),
+    );
 }

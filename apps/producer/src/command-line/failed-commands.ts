@@ -1,12 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import {
-  dropFailed,
-  listFailed,
-  retryFailedCommand,
-  type FailedFlags,
-  type RetryFlags,
-} from '../commands/failed.ts';
+import type { FailedFlags, RetryFlags } from '../commands/failed.ts';
 import { wholeNumber } from './options.ts';
 import type { Run } from './run.ts';
 
@@ -18,7 +12,9 @@ export function addFailedCommands(program: Command, run: Run): void {
   chosen(failed.command('list').description('by cause'))
     .option('--json', 'one JSON object per dead letter')
     .addHelpText('after', `\nExample:\n  embedline failed list`)
-    .action((flags: FailedFlags) => run((context) => listFailed(flags, context)));
+    .action((flags: FailedFlags) =>
+      run(async (context) => (await import('../commands/failed.ts')).listFailed(flags, context)),
+    );
   chosen(
     failed
       .command('retry')
@@ -31,11 +27,15 @@ export function addFailedCommands(program: Command, run: Run): void {
     )
     .option('--json', 'progress and summary as JSON objects, one per line')
     .addHelpText('after', `\nExample:\n  embedline failed retry --cause EMBEDDING_FAILED`)
-    .action((flags: RetryFlags) => run((context) => retryFailedCommand(flags, context)));
+    .action((flags: RetryFlags) =>
+      run(async (context) => (await import('../commands/failed.ts')).retryFailedCommand(flags, context)),
+    );
   chosen(failed.command('drop').description('forget them, and the texts that were kept for trying again'))
     .option('--json', 'what was forgotten, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline failed drop --run 20260101T030000-1a2b3c`)
-    .action((flags: FailedFlags) => run((context) => dropFailed(flags, context)));
+    .action((flags: FailedFlags) =>
+      run(async (context) => (await import('../commands/failed.ts')).dropFailed(flags, context)),
+    );
 }
 
 function chosen(command: Command): Command {

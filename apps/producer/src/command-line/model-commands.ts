@@ -1,7 +1,7 @@
-import { DEFAULT_MODEL_ID } from '@embedline/core';
+import { DEFAULT_MODEL_ID } from '@embedline/core/base';
 import type { Command } from 'commander';
-import { distillCommand, type DistillFlags } from '../commands/distill.ts';
-import { listModelsCommand, type ModelsFlags } from '../commands/models.ts';
+import type { DistillFlags } from '../commands/distill.ts';
+import type { ModelsFlags } from '../commands/models.ts';
 import { wholeNumber } from './options.ts';
 import type { Run } from './run.ts';
 
@@ -13,7 +13,9 @@ export function addModelCommands(program: Command, run: Run): void {
     .description('every model in EMBEDLINE_MODELS')
     .option('--json', 'one JSON object per model')
     .addHelpText('after', `\nExample:\n  embedline models list`)
-    .action((flags: ModelsFlags) => run((context) => listModelsCommand(flags, context)));
+    .action((flags: ModelsFlags) =>
+      run(async (context) => (await import('../commands/models.ts')).listModelsCommand(flags, context)),
+    );
   models
     .command('distill')
     .description('make a static model: a vector per token, no network, much faster and less exact')
@@ -36,5 +38,7 @@ export function addModelCommands(program: Command, run: Run): void {
       'after',
       `\nExample:\n  embedline models distill --corpus ./docs --name fast\n  embedline ingest ./docs --collection docs --model fast`,
     )
-    .action((flags: DistillFlags) => run((context) => distillCommand(flags, context)));
+    .action((flags: DistillFlags) =>
+      run(async (context) => (await import('../commands/distill.ts')).distillCommand(flags, context)),
+    );
 }

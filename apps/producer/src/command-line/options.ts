@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { DEFAULT_MODEL_ID } from '@embedline/core';
-import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
+import { DEFAULT_MODEL_ID } from '@embedline/core/base';
+import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import type { PipelineFlags } from '../pipeline/choose-pipelines.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parsePercentage } from '../pipeline/percentage.ts';

@@ -1,4 +1,4 @@
-import { VERSION } from '@embedline/core';
+import { VERSION } from '@embedline/core/base';
 import { Command, CommanderError } from 'commander';
 import { addCollectionCommands } from './collection-commands.ts';
 import { addCorpusCommands } from './corpus-commands.ts';

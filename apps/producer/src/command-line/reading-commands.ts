@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { searchCommand, type SearchFlags } from '../commands/search.ts';
-import { statusCommand, type StatusFlags } from '../commands/status.ts';
+import type { SearchFlags } from '../commands/search.ts';
+import type { StatusFlags } from '../commands/status.ts';
 import { wholeNumber } from './options.ts';
 import type { Run } from './run.ts';
 
@@ -33,7 +33,9 @@ Examples:
   embedline search "war on poverty" --collection sotu --filter year=1964
   embedline search "inflation" --collection sotu --filter 'year>=1970' --filter 'party!=Democratic'`,
     )
-    .action((text: string, flags: SearchFlags) => run((context) => searchCommand(text, flags, context)));
+    .action((text: string, flags: SearchFlags) =>
+      run(async (context) => (await import('../commands/search.ts')).searchCommand(text, flags, context)),
+    );
   program
     .command('status')
     .argument('[run]', 'id of one run; default: all')
@@ -58,7 +60,7 @@ Examples:
   embedline status --watch`,
     )
     .action((id: string | undefined, flags: StatusFlags) =>
-      run((context) => statusCommand(id, flags, context)),
+      run(async (context) => (await import('../commands/status.ts')).statusCommand(id, flags, context)),
     );
 }
 

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
-import { doctorCommand, type DoctorFlags } from '../commands/doctor.ts';
-import { listSchedules, removeSchedule, setSchedule, type ScheduleFlags } from '../commands/schedule.ts';
-import { serveCommand, type ServeFlags } from '../commands/serve.ts';
+import type { DoctorFlags } from '../commands/doctor.ts';
+import type { ScheduleFlags } from '../commands/schedule.ts';
+import type { ServeFlags } from '../commands/serve.ts';
 import { wholeNumber } from './options.ts';
 import type { Run } from './run.ts';
 
@@ -19,7 +19,9 @@ export function addServingCommands(program: Command, run: Run): void {
     .option(...CONFIG)
     .option('--concurrency <n>', 'ingests at a time', wholeNumber(1), 1)
     .addHelpText('after', `\nExample:\n  embedline serve`)
-    .action((flags: ServeFlags) => run((context) => serveCommand(flags, context)));
+    .action((flags: ServeFlags) =>
+      run(async (context) => (await import('../commands/serve.ts')).serveCommand(flags, context)),
+    );
   program
     .command('doctor')
     .description(
@@ -28,7 +30,9 @@ export function addServingCommands(program: Command, run: Run): void {
     .option(...CONFIG)
     .option('--json', 'one JSON object per check')
     .addHelpText('after', `\nExample:\n  embedline doctor`)
-    .action((flags: DoctorFlags) => run((context) => doctorCommand(flags, context)));
+    .action((flags: DoctorFlags) =>
+      run(async (context) => (await import('../commands/doctor.ts')).doctorCommand(flags, context)),
+    );
 }
 
 function addSchedule(schedule: Command, run: Run): void {
@@ -47,18 +51,24 @@ function addSchedule(schedule: Command, run: Run): void {
     )
     .option('--json', 'the schedule, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule set docs --cron "0 3 * * *" --tz Europe/Zurich`)
-    .action((name: string, flags: ScheduleFlags) => run((context) => setSchedule(name, flags, context)));
+    .action((name: string, flags: ScheduleFlags) =>
+      run(async (context) => (await import('../commands/schedule.ts')).setSchedule(name, flags, context)),
+    );
   schedule
     .command('list')
     .description('every schedule, its next three times and how the last one ended')
     .option('--json', 'one JSON object per schedule')
     .addHelpText('after', `\nExample:\n  embedline schedule list`)
-    .action((flags: ScheduleFlags) => run((context) => listSchedules(flags, context)));
+    .action((flags: ScheduleFlags) =>
+      run(async (context) => (await import('../commands/schedule.ts')).listSchedules(flags, context)),
+    );
   schedule
     .command('remove')
     .argument('<name>', 'the pipeline')
     .description('ingest a pipeline by schedule no longer')
     .option('--json', 'what was removed, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule remove docs`)
-    .action((name: string, flags: ScheduleFlags) => run((context) => removeSchedule(name, flags, context)));
+    .action((name: string, flags: ScheduleFlags) =>
+      run(async (context) => (await import('../commands/schedule.ts')).removeSchedule(name, flags, context)),
+    );
 }

@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream';
 import {
   acquireRedis,
   checkRedis,
@@ -6,72 +5,20 @@ import {
   createBatchQueue,
   IMPATIENT,
   ObservedRuns,
-  openVectorStore,
-  redactSecrets,
   type Releasers,
   RunLedger,
   type BatchQueue,
-  type Config,
   type Patience,
   type RedisConnection,
   type RedisLease,
-  type VectorStore,
 } from '@embedline/core';
-import { safeText } from '../terminal/safe-text.ts';
-import type { Style } from '../terminal/style.ts';
+import type { CommandContext } from './command-context.ts';
+import { notice } from './printing.ts';
 
-/** What every command gets: its configuration and its only ways to the outside. */
-export interface CommandContext {
-  readonly config: Config;
-  /** Paths that a person typed are relative to this. */
-  readonly cwd: string;
-  readonly stdin: Readable;
-  readonly stdout: Writable;
-  readonly stderr: Writable;
-  /** For stdout. */
-  readonly style: Style;
-  /** For stderr. */
-  readonly errorStyle: Style;
-  /** Fires when a person wants to stop. */
-  readonly signal: AbortSignal;
-  /** Told to end at once everything that would outlive this process. */
-  onSecondSignal(action: () => void): void;
-}
-
-/** Exit codes of every command. */
-export const EXIT = Object.freeze({ done: 0, failed: 1, usage: 2, deadLetters: 3, interrupted: 130 });
-
-export function printLine(stream: Writable, text: string): void {
-  stream.write(`${text}\n`);
-}
-
-export function printJson(stream: Writable, value: object): void {
-  stream.write(`${JSON.stringify(value)}\n`);
-}
-
-/** A line for people on stderr, whatever the command prints on stdout. */
-export function notice(context: CommandContext, text: string): void {
-  const { errorStyle, stderr } = context;
-  printLine(stderr, errorStyle.yellow(redactSecrets(text).split('\n').map(safeText).join('\n')));
-}
-
-export async function openStore(
-  context: CommandContext,
-  releasers: Releasers,
-  patience: Patience = IMPATIENT,
-): Promise<VectorStore> {
-  const onWarning = (text: string) => notice(context, text);
-  return releasers.own(await openVectorStore(context.config, { onWarning, patience }));
-}
-
-/** The store for a command that writes nothing: it makes no files either. */
-export async function openStoreForReading(
-  context: CommandContext,
-  releasers: Releasers,
-  onWarning = (text: string) => notice(context, text),
-): Promise<VectorStore> {
-  return releasers.own(await openVectorStore(context.config, { onWarning, readOnly: true }));
-}
+export type { CommandContext } from './command-context.ts';
+export { EXIT } from './exit-codes.ts';
+export { openStore, openStoreForReading } from './open-store.ts';
+export { notice, printJson, printLine } from './printing.ts';
 
 /** Redis and what is kept in it, for the commands that need the queue or the runs. */
 export interface RunServices {

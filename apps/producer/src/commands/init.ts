@@ -4,7 +4,6 @@ import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import { EmbedlineError } from '@embedline/core';
-import { CONFIG_FILES } from '../pipeline/config-file.ts';
 import { pipelineNameSchema, pipelineSchema } from '../pipeline/definition.ts';
 import { describeIssues } from '../pipeline/describe-issues.ts';
 import { starterJson, starterTypescript, type Starter } from '../pipeline/starter-file.ts';
@@ -152,5 +151,3 @@ function canImport(directory: string): boolean {
 function isTerminal(stdin: Readable): boolean {
   return 'isTTY' in stdin && stdin.isTTY === true;
 }
-
-export const DEFAULT_CONFIG_FILE = CONFIG_FILES[0];

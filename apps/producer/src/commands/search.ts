@@ -1,16 +1,14 @@
-import {
-  createEmbedder,
-  EmbedlineError,
-  parseFilters,
-  Releasers,
-  type GenerationPoints,
-  type SearchFilter,
-} from '@embedline/core';
+import type { GenerationPoints, SearchFilter } from '@embedline/core';
+import { EmbedlineError, Releasers } from '@embedline/core/base';
+import { createEmbedder, parseFilters } from '@embedline/core/search';
 import { liveGeneration } from '../ingest/live-generation.ts';
 import { findCollectionModel } from '../pipeline/find-collection-model.ts';
-import { hitJson, renderHits } from '../terminal/hits.ts';
 import { explainEmptySearch } from '../search/explain-empty-search.ts';
-import { notice, openStoreForReading, printJson, printLine, EXIT, type CommandContext } from './context.ts';
+import { hitJson, renderHits } from '../terminal/hits.ts';
+import type { CommandContext } from './command-context.ts';
+import { EXIT } from './exit-codes.ts';
+import { openStoreForReading } from './open-store.ts';
+import { notice, printJson, printLine } from './printing.ts';
 
 export interface SearchFlags {
   readonly collection: string;

@@ -45,7 +45,8 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
     onError: warn,
     onResult: ({ pipeline }, result) => logger.info({ pipeline, ...result }, `Ingest ${result.outcome}`),
   });
-  releasers.add(() => jobs.close());
+  // An ingest that is told to stop has ended after fifteen seconds.
+  releasers.add(() => jobs.close(), { deadlineMs: 17_000 });
   logger.info({ pipelines: [...file.pipelines.keys()] }, 'Serving');
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

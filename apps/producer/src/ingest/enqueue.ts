@@ -7,6 +7,7 @@ import {
   type EmbedJob,
   type RunLedger,
 } from '@embedline/core';
+import { DEFAULT_QUEUE_LIMITS, type QueueLimits } from './queue-limits.ts';
 import type { RunCounts } from './run-counts.ts';
 import { runLost, type UnfinishedBatches } from './unfinished-batches.ts';
 
@@ -19,19 +20,6 @@ export interface EnqueueOptions {
   /** Defaults to {@link DEFAULT_QUEUE_LIMITS}. */
   readonly limits?: QueueLimits;
 }
-
-/** How far the producer may be ahead of the workers. Redis takes about three times the bytes of the texts. */
-export interface QueueLimits {
-  /** Batches that may wait in Redis. Defaults to 256. */
-  readonly maxQueuedBatches: number;
-  /** Bytes of texts and metadata that may wait in Redis; a batch has at most 256 KiB. Defaults to 64 MiB. */
-  readonly maxQueuedBytes: number;
-}
-
-export const DEFAULT_QUEUE_LIMITS: QueueLimits = Object.freeze({
-  maxQueuedBatches: 256,
-  maxQueuedBytes: 64 * 1024 * 1024,
-});
 
 /** How often a full queue is looked at again. */
 const POLL_MS = 200;

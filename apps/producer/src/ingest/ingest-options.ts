@@ -2,7 +2,7 @@ import type { BatchQueue, RunLedger, RunSpec } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
 import type { ClaimOptions } from './claim-target.ts';
 import type { CompareOptions } from './compare.ts';
-import type { QueueLimits } from './enqueue.ts';
+import type { QueueLimits } from './queue-limits.ts';
 import type { LocalWorkers } from './local-workers.ts';
 
 /** What one run needs, opened already. */

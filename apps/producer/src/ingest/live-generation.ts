@@ -1,4 +1,5 @@
-import { EmbedlineError, type Generation, type VectorStore } from '@embedline/core';
+import type { Generation, VectorStore } from '@embedline/core';
+import { EmbedlineError } from '@embedline/core/base';
 
 /** @throws EmbedlineError COLLECTION_NOT_FOUND that names the collections there are */
 export async function liveGeneration(store: VectorStore, collection: string): Promise<Generation> {

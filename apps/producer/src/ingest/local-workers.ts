@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { EmbedlineError, environmentOfWorkers, type Config } from '@embedline/core';
@@ -22,9 +23,10 @@ export interface LocalWorkers {
 
 /** A worker that dies is replaced, but not for ever: something is wrong that a new one will not mend. */
 const MAX_REPLACEMENTS = 5;
-const KILL_AFTER_MS = 30_000;
 /** Time for a batch under way when the ingest ends early; what takes longer goes back to the queue. */
-const GRACE_SECONDS = 5;
+const GRACE_SECONDS = 4;
+/** Beyond that, a worker has three seconds to hand back what it has. */
+const KILL_AFTER_MS = 8_000;
 
 /** Workers for the time of one ingest, as processes of their own with one inference process each. */
 export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
@@ -40,7 +42,7 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
       running.delete(worker);
       if (closing) return;
       replacements += 1;
-      const died = `A worker ended with ${signal ?? `code ${String(code)}`}`;
+      const died = signal === null ? `A worker ended with code ${String(code)}` : wasKilled(signal);
       // Code 1 is a worker's own refusal: another one would refuse as well.
       if (code === 1 || code === 2 || replacements > MAX_REPLACEMENTS) {
         failed.abort(
@@ -61,6 +63,11 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
       for (const worker of running) worker.kill('SIGKILL');
     },
   };
+}
+
+/** With the exit code that a shell would show: 137 for SIGKILL, which is mostly a machine out of memory. */
+function wasKilled(signal: NodeJS.Signals): string {
+  return `A worker was killed by ${signal} (${128 + constants.signals[signal]})`;
 }
 
 function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions): ChildProcess {

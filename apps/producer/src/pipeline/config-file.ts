@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EmbedlineError, messageOf } from '@embedline/core';
 import { z } from 'zod';
+import { CONFIG_FILES } from './config-files.ts';
 import { describeIssues } from './describe-issues.ts';
 import {
   pipelineNameSchema,
@@ -10,9 +11,6 @@ import {
   type PipelineDefinition,
   type PipelineInput,
 } from './definition.ts';
-
-/** Looked for in the working directory, in this order. */
-export const CONFIG_FILES = ['embedline.config.ts', 'embedline.config.mjs', 'embedline.config.json'] as const;
 
 export interface ConfigFile {
   readonly path: string;

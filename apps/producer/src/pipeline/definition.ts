@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { assertCron, DEFAULT_MODEL_ID, messageOf } from '@embedline/core';
-import { DEFAULT_QUEUE_LIMITS } from '../ingest/enqueue.ts';
+import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parseMetadataFields } from '../readers/record.ts';
 import { parsePercentage } from './percentage.ts';

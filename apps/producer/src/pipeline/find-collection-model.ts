@@ -1,14 +1,7 @@
 import { resolve } from 'node:path';
-import {
-  EmbedlineError,
-  findModelPlace,
-  isEmbedlineError,
-  resolveModel,
-  sameModel,
-  type Config,
-  type Generation,
-  type ResolvedModel,
-} from '@embedline/core';
+import type { Config, Generation, ResolvedModel } from '@embedline/core';
+import { EmbedlineError, isEmbedlineError } from '@embedline/core/base';
+import { findModelPlace, resolveModel, sameModel } from '@embedline/core/search';
 
 /**
  * The model that a generation was made with, for its search texts: the one that is named, or else the one of its id in

@@ -1,10 +1,6 @@
-import {
-  isEmbedlineError,
-  whereHas,
-  type FilterCondition,
-  type GenerationPoints,
-  type SearchFilter,
-} from '@embedline/core';
+import type { FilterCondition, GenerationPoints, SearchFilter } from '@embedline/core';
+import { isEmbedlineError } from '@embedline/core/base';
+import { whereHas } from '@embedline/core/search';
 
 /**
  * Why a search found nothing, condition by condition, for people: a field that no point has, or a comparison with another

@@ -1,4 +1,4 @@
-import { EmbedlineError, isEmbedlineError, messageOf, redactSecrets } from '@embedline/core';
+import { EmbedlineError, isEmbedlineError, messageOf, redactSecrets } from '@embedline/core/base';
 import type { Writable } from 'node:stream';
 import { safeText } from './safe-text.ts';
 import type { Style } from './style.ts';

@@ -1,18 +1,9 @@
-/**
- * Text from a corpus, a file name or a server, made safe to print: control characters (and with them every escape
- * sequence that could rewrite the terminal) and direction overrides become visible substitutes; line breaks become
- * spaces.
- */
-export function safeText(text: string): string {
-  return (
-    text
-      .replace(/[\t\n\v\f\r\u0085\u2028\u2029]+/g, ' ')
-      // oxlint-disable-next-line no-control-regex -- these are what is looked for
-      .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\uFFFD')
-  );
-}
+export { safeText } from '@embedline/core/base';
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made on first use: it costs 16 ms, and most of what is printed is plain. */
+let segmenter: Intl.Segmenter | null = null;
+const segments = (text: string) =>
+  (segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })).segment(text);
 /** Emoji and East Asian wide characters take two columns (Unicode UAX #11, in broad strokes). */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -21,7 +12,7 @@ const WIDE =
 export function displayWidth(text: string): number {
   if (/^[\u0020-\u007e]*$/.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segmenter.segment(text))
+  for (const { segment } of segments(text))
     width += WIDE.test(segment) ? 2 : /^\p{M}+$/u.test(segment) ? 0 : 1;
   return width;
 }
@@ -31,7 +22,7 @@ export function truncate(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let result = '';
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of segments(text)) {
     width += displayWidth(segment);
     if (width > columns - 1) break;
     result += segment;

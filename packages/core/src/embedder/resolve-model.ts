@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
+import { DEFAULT_MODEL_ID } from './default-model.ts';
 import type { ModelSpec } from './embedder.ts';
 import { DecidingFiles, filesInFolder, type ModelFiles } from './files/model-files.ts';
 import { describeTransformer } from './files/transformer-files.ts';
@@ -28,8 +29,6 @@ export interface ResolvedModel {
   /** For people: what may not be as they expect of this model. */
   readonly warnings: readonly string[];
 }
-
-export const DEFAULT_MODEL_ID = 'sentence-transformers/all-MiniLM-L6-v2';
 
 /**
  * The models that ship with embedline: `files` is what all of their deciding files together must hash to, whatever the
