@@ -78,7 +78,7 @@ test.each([
   ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
   ['@lezer/markdown', /chunking\/markdown-blocks\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],
-  ['bullmq', /core\/src\/(queue\.ts$|schedule\/)|worker\/src\/batch-worker\.ts$/],
+  ['bullmq', /core\/src\/(queue\.ts$|schedule\/)|worker\/src\/run-queue\.ts$/],
   ['ioredis', /core\/src\/redis\//],
   ['cron-parser', /schedule\/cron\.ts$/],
   ['pino', /logger\.ts$/],

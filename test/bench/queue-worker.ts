@@ -18,12 +18,10 @@ import { RejectionBreaker } from '../../apps/worker/src/rejection-breaker.ts';
 const PROCESSES = 1;
 
 const { prefix, redisUrl } = loadConfig();
-const connect = () => connectRedis({ url: redisUrl ?? '', role: 'worker' });
-const commands = connect();
-const ledger = new RunLedger({ redis: commands, prefix });
+const redis = connectRedis({ url: redisUrl ?? '', role: 'worker' });
+const ledger = new RunLedger({ redis, prefix });
 const worker = startBatchWorker({
-  connection: connect(),
-  commands,
+  redis,
   prefix,
   ledger,
   runs: nullRuns(),
@@ -33,26 +31,29 @@ const worker = startBatchWorker({
   lockDurationMs: 30_000,
   patience: IMPATIENT,
   breaker: new RejectionBreaker(),
-  onRefusal: (error) => {
-    throw error;
+  onRefusals: ([refusal]) => {
+    if (refusal !== undefined) throw new Error(refusal.reason);
   },
 });
 process.on('disconnect', () => void worker.close(0).then(() => process.exit()));
 process.send?.('ready');
 
 function nullRuns(): RunSource {
-  const specs = new Map<string, RunSpec>();
   return {
-    open: async (runId) => {
-      const spec = specs.get(runId) ?? (await ledger.spec(runId));
+    prove: async (runId) => {
+      const spec = await ledger.spec(runId);
       if (spec === null) throw new Error(`There is no run ${runId}.`);
-      specs.set(runId, spec);
-      return {
+      return spec;
+    },
+    borrow: (spec) => ({
+      open: async () => ({
         spec,
         embedder: nullEmbedder(spec),
         points: { upsert: async () => {}, close: async () => {} },
-      };
-    },
+      }),
+      release: () => undefined,
+    }),
+    retain: () => undefined,
   };
 }
 

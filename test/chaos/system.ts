@@ -65,8 +65,10 @@ export async function untilStalled(system: ChaosSystem, mostMs = 30_000): Promis
 }
 
 /** The batches that workers have taken and not finished. */
-export async function batchesUnderWay({ admin, prefix }: ChaosSystem): Promise<readonly string[]> {
-  return admin.lrange(`${prefix}:${runKeys(prefix).queueName}:active`, 0, -1);
+export async function batchesUnderWay(system: ChaosSystem): Promise<readonly string[]> {
+  const { admin, prefix } = system;
+  const runId = (await currentRun(system))?.spec.runId ?? '';
+  return admin.lrange(`${prefix}:${runKeys(prefix).queueName(runId)}:active`, 0, -1);
 }
 
 /** Waits until each of these jobs is done. */

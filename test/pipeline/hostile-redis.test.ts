@@ -55,11 +55,11 @@ describe('what others wrote to Redis', () => {
 
   test('as the record of a run is refused by name, and left out of the list; as its state, it is not believed', async () => {
     const { redis, ledger, create, keys, spec } = await planted();
-    const specs = [...NOT_OURS, JSON.stringify({ ...spec, command: ['sh'] }), JSON.stringify(spec)];
+    const specs = [...NOT_OURS, JSON.stringify({ ...spec, generation: null }), JSON.stringify(spec)];
     for (const [index, text] of specs.entries()) {
       await create(`bad-${index}`);
       await redis.hset(keys.run(`bad-${index}`), 'spec', text);
-      await expect(ledger.spec(`bad-${index}`)).rejects.toMatchObject({ code: 'RUN_LOST' });
+      await expect(ledger.spec(`bad-${index}`)).rejects.toMatchObject({ code: 'RUN_INVALID' });
     }
     await create('odd');
     await redis.hset(keys.run('odd'), 'state', 'hacked');
@@ -91,8 +91,8 @@ describe('what others wrote to Redis', () => {
         },
       });
       onTestFinished(() => runs.close());
-      await expect(runs.open('good', new AbortController().signal)).rejects.toMatchObject({
-        code: 'RUN_LOST',
+      await expect(runs.prove('good', new AbortController().signal)).rejects.toMatchObject({
+        code: 'RUN_INVALID',
       });
       expect(asked).toEqual([]);
     },
@@ -118,7 +118,7 @@ describe('what others wrote to Redis', () => {
       await redis.hset(keys.deadLetters('good'), `bad-${index}`, text);
       await redis.hset(keys.retryJobs('good'), `bad-${index}`, text);
     }
-    const stranger = { ...job, collection: '../../other', url: 'http://127.0.0.1' };
+    const stranger = { ...job, runId: '../../other' };
     await redis.hset(keys.retryJobs('good'), 'stranger', JSON.stringify(stranger));
     expect(await ledger.deadLetters('good')).toEqual([letter]);
     expect([...(await ledger.retryJobs('good'))]).toEqual([['ours', job]]);

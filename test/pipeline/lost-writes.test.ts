@@ -15,8 +15,8 @@ import { until } from '../support/temporary.ts';
 const PACED_WORKER = fileURLToPath(new URL('../support/paced-worker.ts', import.meta.url));
 
 /** What a power cut does to jobs that were acknowledged and had not reached the disk. */
-async function loseJobs(redis: RedisConnection, prefix: string): Promise<number> {
-  const queue = `${prefix}:${runKeys(prefix).queueName}`;
+async function loseJobs(redis: RedisConnection, prefix: string, runId: string): Promise<number> {
+  const queue = `${prefix}:${runKeys(prefix).queueName(runId)}`;
   const ids = await redis.lrange(`${queue}:wait`, 0, -1);
   await redis.del(`${queue}:wait`, ...ids.map((id) => `${queue}:${id}`));
   return ids.length;
@@ -32,7 +32,7 @@ test('jobs and a seal that Redis had acknowledged and lost are written again, an
   await until('the run is sealed', async () => (await ledger.list(1))[0]?.sealed === true);
   const [run] = await ledger.list(1);
   await redis.hdel(runKeys(bench.prefix).run(run?.spec.runId ?? ''), 'sealed', 'batchesTotal');
-  expect(await loseJobs(redis, bench.prefix)).toBe(3);
+  expect(await loseJobs(redis, bench.prefix, run?.spec.runId ?? '')).toBe(3);
   bench.startProgram(PACED_WORKER);
   const { code, json, stderr } = await ingest.result;
   expect(code, stderr).toBe(0);
@@ -58,7 +58,7 @@ test('a producer that waits for room in a queue that has lost its jobs queues th
   const chunks = Array.from({ length: 3 * 256 }, (_, index) => chunkOf(`d${index}`, `Text ${index}.`));
   const adding = enqueuer.add(chunks).then(() => enqueuer.flush());
   await until('there is no room', () => unfinished.count === 2);
-  expect(await loseJobs(redis, prefix)).toBe(2);
+  expect(await loseJobs(redis, prefix, runId)).toBe(2);
   await until('they are queued again', () => notices.length > 0);
   expect(await queue.unattended(runId, [0, 1])).toEqual({ missing: [], failed: [] });
   for (const batchIndex of [0, 1]) {

@@ -212,10 +212,15 @@ test('the queue holds each job once, finds what is missing, and forgets a run', 
   await queue.enqueue(jobs);
   await queue.enqueue(jobs.slice(100, 200));
   await queue.enqueue([encodeJob('run-2', 0, [chunkOf('b', 'other')])]);
-  expect(await redis.llen(`${prefix}:embed:wait`)).toBe(451);
+  expect(await redis.llen(`${prefix}:embed-run-1:wait`)).toBe(450);
   expect(await queue.unattended('run-1', [0, 449, 450, 1000])).toEqual({ missing: [450, 1000], failed: [] });
   await queue.remove('run-1', [...jobs.keys(), 1000]);
-  expect(await redis.llen(`${prefix}:embed:wait`)).toBe(1);
+  expect(await redis.exists(`${prefix}:embed-run-1:wait`)).toBe(0);
+  expect(await queue.unattended('run-2', [0])).toEqual({ missing: [], failed: [] });
+  await queue.enqueue(jobs.slice(0, 3));
+  await queue.removeRun('run-1');
+  await queue.removeRun('run-1');
+  expect(await redis.keys(`${prefix}:embed-run-1:*`)).toEqual([]);
   expect(await queue.unattended('run-2', [0])).toEqual({ missing: [], failed: [] });
   await queue.close();
 });

@@ -120,6 +120,7 @@ describe('a run that has ended', () => {
   test('still counts a batch that ends late, takes nothing else, and leaves no key without an end', async () => {
     const { redis, prefix, ledger, runId, complete, seal } = await newRun();
     await seal(2);
+    await complete(1);
     await ledger.end(runId, 'interrupted', 'stopped by SIGINT');
     expect(await complete(0)).toBe('counted');
     const superseded = { code: 'RUN_SUPERSEDED' };
@@ -130,7 +131,7 @@ describe('a run that has ended', () => {
     expect(await ledger.progress(runId)).toMatchObject({
       state: 'interrupted',
       stage: 'ended',
-      workers: { batchesDone: 1 },
+      workers: { batchesDone: 2 },
       deadLetters: 1,
     });
     const keys = await redis.keys(`${prefix}:run:*`);

@@ -3,6 +3,7 @@ import {
   createBatchQueue,
   createChunker,
   createLogger,
+  EmbedlineError,
   IMPATIENT,
   pipelineFingerprint,
   Releasers,
@@ -57,23 +58,22 @@ export function inProcess(
   workerStore: VectorStore = store,
   fails: (text: string) => boolean = () => false,
 ): InProcess {
-  const [commands, blocking, prefix] = [testRedis(), testRedis('worker'), testPrefix()];
+  const [commands, prefix] = [testRedis(), testPrefix()];
   const ledger = new RunLedger({ redis: commands, prefix });
   const queue = createBatchQueue({ connection: commands, prefix });
   const asked = new Map<string, string[]>();
   const worker = startBatchWorker({
-    connection: blocking,
+    redis: testRedis('worker'),
     prefix,
     ledger,
     runs: runSource(workerStore, ledger, { asked, fails }),
     workerId: 'in-process',
     logger: createLogger({ name: 'test', level: 'fatal' }),
-    commands,
     processes: 1,
+    lookEveryMs: 20,
     lockDurationMs: 30_000,
     patience: IMPATIENT,
     breaker: new RejectionBreaker(),
-    onRefusal: () => undefined,
   });
   onTestFinished(async () => {
     await worker.close(1000);
@@ -101,14 +101,21 @@ interface Embedding {
 
 function runSource(store: VectorStore, ledger: RunLedger, { asked, fails }: Embedding): RunSource {
   return {
-    open: async (runId) => {
+    prove: async (runId) => {
       const spec = await ledger.spec(runId);
-      if (spec === null) throw new Error(`no run ${runId}`);
-      const texts = asked.get(runId) ?? [];
-      asked.set(runId, texts);
-      const embedder = fakeEmbedder(spec.model, (text) => texts.push(text), fails);
-      return { spec, points: await store.open(spec.generation), embedder };
+      if (spec === null) throw new EmbedlineError('RUN_LOST', `There is no run ${runId}.`);
+      return spec;
     },
+    borrow: (spec) => ({
+      open: async () => {
+        const texts = asked.get(spec.runId) ?? [];
+        asked.set(spec.runId, texts);
+        const embedder = fakeEmbedder(spec.model, (text) => texts.push(text), fails);
+        return { spec, points: await store.open(spec.generation), embedder };
+      },
+      release: () => undefined,
+    }),
+    retain: () => undefined,
   };
 }
 

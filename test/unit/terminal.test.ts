@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NO_PRODUCER_COUNTS, type RunProgress } from '@embedline/core';
+import { FORMAT_VERSION, NO_PRODUCER_COUNTS, type ConnectedWorker, type RunProgress } from '@embedline/core';
 import { formatCount, formatDuration, formatRate } from '../../apps/producer/src/terminal/format.ts';
 import { renderHits } from '../../apps/producer/src/terminal/hits.ts';
 import { progressLine } from '../../apps/producer/src/terminal/progress-line.ts';
@@ -16,7 +16,7 @@ function runOf(changes: Partial<RunProgress> & { counts?: Partial<RunProgress['p
   const { counts, ...rest } = changes;
   return {
     spec: {
-      version: 1,
+      version: FORMAT_VERSION,
       runId: 'r1',
       pipeline: 'docs',
       collection: 'docs',
@@ -90,9 +90,24 @@ describe('foreign text', () => {
   });
 });
 
+const workerOf = (more: Partial<ConnectedWorker>): ConnectedWorker => ({
+  workerId: 'idle',
+  host: 'host',
+  pid: 1,
+  concurrency: 1,
+  version: '0.1.0',
+  format: FORMAT_VERSION,
+  sinceMs: 0,
+  waitingFor: null,
+  waitingSinceMs: null,
+  refusals: [],
+  ...more,
+});
+const idle = workerOf({});
+
 describe('progress', () => {
   test('one line: bar, share, chunks, rate, time left, stage', () => {
-    expect(progressLine(viewRun(runOf({}), [{ waitingFor: null } as never]), plain)).toBe(
+    expect(progressLine(viewRun(runOf({}), [idle]), plain)).toBe(
       '[████████████░░░░░░░░░░░░]  50%  500/1,000 chunks  50.0/s  ETA 10 s  embedding',
     );
   });
@@ -103,7 +118,7 @@ describe('progress', () => {
       stage: 'reading',
       counts: { chunksTotal: 500, sourceBytesRead: 25, sourceBytesTotal: 100 },
     });
-    const view = viewRun(reading, [{ waitingFor: null } as never]);
+    const view = viewRun(reading, [idle]);
     expect(view).toMatchObject({ chunksExpected: 2000, share: 0.25 });
     expect(progressLine(view, plain, 0.4)).toContain(' 40%  500/~2,000 chunks');
     const unknown = viewRun(runOf({ sealed: false, stage: 'reading' }), []);
@@ -112,16 +127,39 @@ describe('progress', () => {
 
   test('says what it waits for', () => {
     expect(viewRun(runOf({}), []).waitingFor).toContain('npx embedline-worker');
-    const down = {
+    const down = workerOf({
+      workerId: 'down',
       waitingFor: 'Qdrant at http://q is down',
       waitingSinceMs: Date.UTC(2026, 0, 1, 12, 3),
-    } as never;
+    });
     expect(viewRun(runOf({}), [down]).waitingFor).toBe('Qdrant at http://q is down (since 12:03:00 UTC)');
-    expect(viewRun(runOf({}), [down, { waitingFor: null } as never]).waitingFor).toBeNull();
+    expect(viewRun(runOf({}), [down, idle]).waitingFor).toBeNull();
+  });
+
+  test('says which workers leave the run to others, and why', () => {
+    const run = runOf({});
+    const refusal = { runId: run.spec.runId, code: 'STORE_MISMATCH', reason: 'Another store.', sinceMs: 0 };
+    const stranger = workerOf({ workerId: 'stranger', refusals: [refusal] });
+    const old = workerOf({ workerId: 'old', format: 1 });
+    expect(viewRun(run, [stranger]).waitingFor).toBe(
+      'a worker that can serve it: stranger does not: Another store.',
+    );
+    expect(viewRun(run, [old]).waitingFor).toBe(
+      'a worker of a newer version: old (version 0.1.0) cannot read it. Update embedline there.',
+    );
+    expect(viewRun(run, [stranger, old]).waitingFor).toContain('Another store');
+    const served = viewRun(run, [stranger, old, idle]);
+    expect(served.waitingFor).toBeNull();
+    expect(runJson(served)).toMatchObject({
+      refusals: [{ worker: 'stranger', code: 'STORE_MISMATCH', since: '1970-01-01T00:00:00.000Z' }],
+      outdatedWorkers: [{ worker: 'old', version: '0.1.0' }],
+    });
+    const other = workerOf({ refusals: [{ ...refusal, runId: 'another' }] });
+    expect(runJson(viewRun(run, [other]))).toMatchObject({ refusals: [], waitingFor: null });
   });
 
   test('as programs see it', () => {
-    expect(runJson(viewRun(runOf({}), [{ waitingFor: null } as never]))).toMatchObject({
+    expect(runJson(viewRun(runOf({}), [idle]))).toMatchObject({
       run: 'r1',
       pipeline: 'docs',
       state: 'running',

@@ -98,6 +98,10 @@ async function main({
       inference: { processes: concurrency, threadsPerProcess: threads, microBatchTokens },
       graceMs: grace * 1000,
       lockDurationMs: lock * 1000,
+      // An ingest that started this worker ends when its own run is refused.
+      onRefusal: (refusal) => {
+        if (process.connected) process.send?.({ type: 'refusal', ...refusal });
+      },
       stop: stop.signal,
     });
     logger.info('Worker has stopped');

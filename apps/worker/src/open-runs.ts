@@ -1,5 +1,6 @@
 import {
   EmbedlineError,
+  resolveModel,
   sameModel,
   type Config,
   type createEmbedder,
@@ -11,6 +12,8 @@ import {
   type RunSpec,
   type VectorStore,
 } from '@embedline/core';
+import { Lending } from './lending.ts';
+import { keyOf, ModelTurns } from './model-turns.ts';
 
 /** A run that this worker may work for: its specification, resolved against the worker's own configuration. */
 export interface OpenRun {
@@ -19,10 +22,26 @@ export interface OpenRun {
   readonly embedder: Embedder;
 }
 
-/** Where a batch gets its run from. */
+/** A place for one batch of a run: what it needs is open until it is given back. */
+export interface BorrowedRun {
+  /** @throws EmbedlineError what {@link RunSource.prove} does */
+  open(signal: AbortSignal): Promise<OpenRun>;
+  /** Idempotent. */
+  release(): void;
+}
+
+/** Where a worker gets its runs from. */
 export interface RunSource {
-  /** @throws EmbedlineError RUN_LOST, STORE_MISMATCH, COLLECTION_NOT_FOUND, MODEL_NOT_FOUND, MODEL_MISMATCH */
-  open(runId: string, signal: AbortSignal): Promise<OpenRun>;
+  /**
+   * Proves that this worker can serve a run: its version, its store, its model.
+   * @throws EmbedlineError RUN_LOST, RUN_INVALID, VERSION_UNSUPPORTED, STORE_MISMATCH, COLLECTION_NOT_FOUND, MODEL_NOT_FOUND,
+   * MODEL_MISMATCH, ...; retryable while a service is away
+   */
+  prove(runId: string, signal: AbortSignal): Promise<RunSpec>;
+  /** Takes a place for one batch; null while it is not the turn of the run's model. */
+  borrow(spec: RunSpec): BorrowedRun | null;
+  /** Told which runs have batches that wait. */
+  retain(runs: readonly RunSpec[]): void;
 }
 
 export interface OpenRunsOptions {
@@ -31,44 +50,40 @@ export interface OpenRunsOptions {
   readonly config: Config;
   readonly embedder: EmbedderOptions;
   readonly openEmbedder: typeof createEmbedder;
+  /** Models open at a time. Defaults to 2. */
+  readonly maxOpenModels?: number;
+  /** Milliseconds that a model is used before it makes room for another. Defaults to 20,000. */
+  readonly modelTurnMs?: number;
 }
 
-/** Runs and models kept open: a fleet rarely works for more at a time, and each model costs hundreds of MB. */
-const MAX_OPEN_RUNS = 16;
+/** Generations that nobody uses are kept open for the next batch: a fleet rarely works for more runs at a time. */
+const MAX_IDLE_RUNS = 16;
 const MAX_OPEN_MODELS = 2;
+/** Long beside the seconds that loading a model takes. */
+const MODEL_TURN_MS = 20_000;
+/** The files of a model are hashed again for a run that begins later than this. */
+const MODEL_PROOF_MS = 30_000;
 
 /**
  * Opens runs by id. Proves that this worker sees the run's own store (by the identity kept inside it) and has the
- * run's own model (by hash) before anything is written. Nothing in a run is a path or URL to follow.
+ * run's own model (by hash) before a batch is taken. Nothing in a run is a path or URL to follow.
  */
 export class OpenRuns implements RunSource {
   readonly #options: OpenRunsOptions;
-  readonly #runs = new Map<string, Promise<OpenRun>>();
-  readonly #models = new Map<string, Promise<Embedder>>();
+  readonly #generations = new Lending<GenerationPoints>({ maxIdle: MAX_IDLE_RUNS });
+  readonly #models: ModelTurns;
+  readonly #proofs = new Map<string, { readonly proof: Promise<void>; readonly atMs: number }>();
 
   constructor(options: OpenRunsOptions) {
     this.#options = options;
+    this.#models = new ModelTurns({
+      open: (model) => this.#openModel(model),
+      maxOpen: options.maxOpenModels ?? MAX_OPEN_MODELS,
+      turnMs: options.modelTurnMs ?? MODEL_TURN_MS,
+    });
   }
 
-  open(runId: string, signal: AbortSignal): Promise<OpenRun> {
-    const known = this.#runs.get(runId);
-    if (known !== undefined) {
-      touch(this.#runs, runId, known);
-      return known;
-    }
-    const opening = this.#open(runId, signal);
-    this.#runs.set(runId, opening);
-    opening.catch(() => this.#runs.delete(runId));
-    void this.#evict(this.#runs, MAX_OPEN_RUNS, (run) => run.points.close());
-    return opening;
-  }
-
-  async close(): Promise<void> {
-    await this.#evict(this.#runs, 0, (run) => run.points.close());
-    await this.#evict(this.#models, 0, (embedder) => embedder.close());
-  }
-
-  async #open(runId: string, signal: AbortSignal): Promise<OpenRun> {
+  async prove(runId: string, signal: AbortSignal): Promise<RunSpec> {
     const spec = await this.#options.ledger.spec(runId);
     if (spec === null) {
       throw new EmbedlineError(
@@ -76,75 +91,100 @@ export class OpenRuns implements RunSource {
         `Run ${runId} is not in Redis any more: its jobs are dropped. Ingest again.`,
       );
     }
-    const { store } = this.#options;
-    if (spec.storeKind !== store.kind) {
-      throw new EmbedlineError(
-        'STORE_MISMATCH',
-        `Run ${runId} writes to ${spec.storeKind}, but this worker is set up for ${store.kind} (${store.location}). ` +
-          (spec.storeKind === 'qdrant'
-            ? `Start it with the QDRANT_URL of the producer.`
-            : `SQLite is for one machine: start the worker there, with the EMBEDLINE_HOME of the producer and without QDRANT_URL.`),
-      );
-    }
-    const [points, embedder] = await Promise.all([
-      store.open(spec.generation, { signal }),
-      this.#model(spec.model),
-    ]);
-    return { spec, points, embedder };
+    this.#assertStoreKind(spec);
+    // Anew, and not the one that is open: it may have been dropped since.
+    const points = await this.#options.store.open(spec.generation, { signal });
+    await points.close();
+    if (!this.#models.isOpen(spec.model)) await this.#proveModel(spec.model);
+    return spec;
   }
 
-  #model(spec: ModelSpec): Promise<Embedder> {
-    const key = `${spec.id}@${spec.hash}`;
-    const known = this.#models.get(key);
-    if (known !== undefined) {
-      touch(this.#models, key, known);
-      return known;
-    }
-    const { config, embedder, openEmbedder } = this.#options;
-    const opening = openEmbedder(
-      {
-        id: spec.id,
-        revision: spec.revision,
-        dtype: spec.dtype,
-        modelsDirectory: config.modelsDirectory,
-        dataDirectory: config.dataDirectory,
-        allowRemote: config.allowRemoteModels,
-        hub: config.hub,
+  borrow(spec: RunSpec): BorrowedRun | null {
+    const model = this.#models.borrow(spec.model);
+    if (model === null) return null;
+    let release = () => model.release();
+    return {
+      open: async (signal) => {
+        const points = this.#generations.borrow(spec.generation.identity, () =>
+          this.#options.store.open(spec.generation, { signal }),
+        );
+        release = () => {
+          points.release();
+          model.release();
+        };
+        const opening = model.value();
+        opening.catch(() => undefined);
+        return { spec, points: await points.value(), embedder: await opening };
       },
-      embedder,
-    ).then(async (opened) => {
-      if (sameModel(opened.model, spec)) return opened;
+      release: () => release(),
+    };
+  }
+
+  retain(runs: readonly RunSpec[]): void {
+    this.#models.retain(runs.map(({ model }) => model));
+  }
+
+  async close(): Promise<void> {
+    await this.#generations.close();
+    await this.#models.close();
+  }
+
+  #assertStoreKind({ runId, storeKind }: RunSpec): void {
+    const { store } = this.#options;
+    if (storeKind === store.kind) return;
+    throw new EmbedlineError(
+      'STORE_MISMATCH',
+      `Run ${runId} writes to ${storeKind}, but this worker is set up for ${store.kind} (${store.location}). ` +
+        (storeKind === 'qdrant'
+          ? `Start it with the QDRANT_URL of the producer.`
+          : `SQLite is for one machine: start the worker there, with the EMBEDLINE_HOME of the producer and without QDRANT_URL.`),
+    );
+  }
+
+  /** By the hash of its files, without loading it. Runs that begin together ask once. */
+  #proveModel(spec: ModelSpec): Promise<void> {
+    const key = keyOf(spec);
+    const known = this.#proofs.get(key);
+    if (known !== undefined && Date.now() - known.atMs < MODEL_PROOF_MS) return known.proof;
+    const proof = resolveModel(this.#sought(spec)).then(({ spec: found }) => this.#assertSame(found, spec));
+    this.#proofs.set(key, { proof, atMs: Date.now() });
+    proof.catch(() => this.#proofs.delete(key));
+    return proof;
+  }
+
+  async #openModel(spec: ModelSpec): Promise<Embedder> {
+    const { embedder, openEmbedder } = this.#options;
+    const opened = await openEmbedder(this.#sought(spec), embedder);
+    try {
+      this.#assertSame(opened.model, spec);
+      return opened;
+    } catch (error) {
       await opened.close();
-      throw new EmbedlineError(
-        'MODEL_MISMATCH',
-        `The run wants model ${spec.id} (${spec.hash.slice(0, 12)}, ${spec.dtype}), but the one of that name here is ` +
-          `${opened.model.hash.slice(0, 12)}, ${opened.model.dtype}. Copy the producer's model folder to this machine's ` +
-          `EMBEDLINE_MODELS (${config.modelsDirectory}).`,
-      );
-    });
-    this.#models.set(key, opening);
-    opening.catch(() => this.#models.delete(key));
-    void this.#evict(this.#models, MAX_OPEN_MODELS, (old) => old.close());
-    return opening;
-  }
-
-  async #evict<T>(
-    cache: Map<string, Promise<T>>,
-    keep: number,
-    close: (value: T) => Promise<void>,
-  ): Promise<void> {
-    const closing: Promise<void>[] = [];
-    for (const [key, value] of cache) {
-      if (cache.size <= keep) break;
-      cache.delete(key);
-      closing.push(value.then(close, () => undefined));
+      throw error;
     }
-    await Promise.all(closing);
   }
-}
 
-/** Least recently used goes first: a Map keeps insertion order. */
-function touch<T>(cache: Map<string, T>, key: string, value: T): void {
-  cache.delete(key);
-  cache.set(key, value);
+  /** Only what names a model: where it is found is this worker's own affair. */
+  #sought({ id, revision, dtype }: ModelSpec) {
+    const { modelsDirectory, dataDirectory, allowRemoteModels: allowRemote, hub } = this.#options.config;
+    return {
+      id,
+      ...(revision === undefined ? {} : { revision }),
+      dtype,
+      modelsDirectory,
+      dataDirectory,
+      allowRemote,
+      hub,
+    };
+  }
+
+  #assertSame(found: ModelSpec, wanted: ModelSpec): void {
+    if (sameModel(found, wanted)) return;
+    throw new EmbedlineError(
+      'MODEL_MISMATCH',
+      `The run wants model ${wanted.id} (${wanted.hash.slice(0, 12)}, ${wanted.dtype}), but the one of that name here is ` +
+        `${found.hash.slice(0, 12)}, ${found.dtype}. Copy the producer's model folder to this machine's ` +
+        `EMBEDLINE_MODELS (${this.#options.config.modelsDirectory}).`,
+    );
+  }
 }

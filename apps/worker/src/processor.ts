@@ -1,6 +1,7 @@
 import {
   chunkRecordsOf,
   decodeJob,
+  EmbedlineError,
   giveUpChunk,
   isEmbedlineError,
   jobBytes,
@@ -14,13 +15,12 @@ import {
   type RunLedger,
 } from '@embedline/core';
 import { isolatePoison, type PoisonItem } from './isolate-poison.ts';
-import type { OpenRun, RunSource } from './open-runs.ts';
+import type { BorrowedRun, OpenRun } from './open-runs.ts';
 import { assertEmbedderWorks } from './assert-embedder-works.ts';
 import type { RejectionBreaker } from './rejection-breaker.ts';
 
 export interface ProcessorOptions {
   readonly ledger: RunLedger;
-  readonly runs: RunSource;
   readonly workerId: string;
   /** Waits while a service is away. */
   readonly patience: Patience;
@@ -40,13 +40,19 @@ export interface BatchOutcome {
  */
 export async function processBatch(
   data: unknown,
+  borrowed: BorrowedRun,
   signal: AbortSignal,
   options: ProcessorOptions,
 ): Promise<BatchOutcome> {
   const job = decodeJob(data);
   if (await options.ledger.isBatchDone(job.runId, job.batchIndex))
     return { counted: false, chunks: 0, deadLetters: 0 };
-  const run = await options.runs.open(job.runId, signal);
+  const run = await options.patience.waitOut(() => borrowed.open(signal), signal);
+  if (run.spec.runId !== job.runId)
+    throw new EmbedlineError(
+      'JOB_INVALID',
+      `A job in the queue of run ${run.spec.runId} is one of another run.`,
+    );
   const chunks = chunkRecordsOf(job, run.spec.pipeline);
   const embedded = await embed(run, chunks, signal, options);
   signal.throwIfAborted();
@@ -142,11 +148,12 @@ async function count(
 }
 
 function giveUp(
-  { runId }: EmbedJob,
+  job: EmbedJob,
   chunk: ChunkRecord,
   stage: GivenUpChunk['stage'],
   { error, attempts }: PoisonItem<unknown>,
 ): GivenUpChunk {
   const code = isEmbedlineError(error) ? error.code : 'EMBEDDING_FAILED';
-  return giveUpChunk(chunk, { runId, stage, code, reason: redactSecrets(messageOf(error)), attempts });
+  const reason = redactSecrets(messageOf(error));
+  return giveUpChunk(chunk, { runId: job.runId, stage, code, reason, attempts }, job);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   acquireRedis,
   announceWorker,
@@ -9,6 +10,7 @@ import {
   DEFAULT_LOCK_DURATION_MS,
   isEmbedlineError,
   machineLimits,
+  messageOf,
   openVectorStore,
   Outages,
   Releasers,
@@ -16,6 +18,9 @@ import {
   type Config,
   type EmbedderOptions,
   type Logger,
+  type Patience,
+  type Refusal,
+  type VectorStore,
   type WorkerPresence,
 } from '@embedline/core';
 import { startBatchWorker } from './batch-worker.ts';
@@ -34,16 +39,21 @@ export interface WorkerProgramOptions {
   readonly lockDurationMs?: number;
   /** Opens the model of a run. Defaults to inference processes on this machine. */
   readonly openEmbedder?: typeof createEmbedder;
-  /** Fires when the worker shall stop. */
+  /** Told of each run that this worker leaves to others, and why. */
+  readonly onRefusal?: (refusal: Refusal) => void;
+  /** A run that was refused is looked at again after so long, and later each time. Defaults to 30,000. */
+  readonly judgeAgainMs?: number;
+  /** Fires when the worker must stop. */
   readonly stop: AbortSignal;
 }
 
 /** Beyond the grace time, for handing back what has not ended. */
 const HAND_BACK_MS = 3_000;
+const STORE_RETRY_MS = 10_000;
 
 /**
- * Works until told to stop, or until it finds that it must not: then the returned promise is rejected with the reason
- * (STORE_MISMATCH, MODEL_MISMATCH, ...), after everything was handed back and released.
+ * Works until told to stop. A run that it cannot serve (another store, another model, a newer version) is left to others;
+ * see served-runs.ts. Rejects when the worker cannot begin, after everything was released.
  */
 export async function runWorker(options: WorkerProgramOptions): Promise<void> {
   const { stop } = options;
@@ -82,11 +92,10 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
   });
   // A fleet may start before its services do.
   const redis = await patience.waitOut(() => connect(releasers, options), stop);
-  const ledger = new RunLedger({ redis: redis.commands, prefix });
+  const ledger = new RunLedger({ redis, prefix });
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  presence = releasers.own(await announceWorker({ redis: redis.commands, prefix, workerId, concurrency }));
-  const openStore = () => openVectorStore(config, { onWarning: (text) => logger.warn(text), patience });
-  const store = releasers.own(await patience.waitOut(openStore, stop));
+  presence = releasers.own(await announceWorker({ redis, prefix, workerId, concurrency }));
+  const store = releasers.own(await openStore(options, patience, presence));
   const runs = releasers.own(
     new OpenRuns({
       ledger,
@@ -96,10 +105,8 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
       openEmbedder: options.openEmbedder ?? createEmbedder,
     }),
   );
-  const refused = Promise.withResolvers<never>();
   const worker = startBatchWorker({
-    connection: redis.blocking,
-    commands: redis.commands,
+    redis,
     prefix,
     ledger,
     runs,
@@ -109,16 +116,51 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     lockDurationMs: options.lockDurationMs ?? DEFAULT_LOCK_DURATION_MS,
     patience,
     breaker: new RejectionBreaker(),
-    onRefusal: refused.reject,
+    onRefusals: tellRefusals(presence, options),
+    ...(options.judgeAgainMs === undefined ? {} : { judgeAgainMs: options.judgeAgainMs }),
   });
   releasers.add(() => worker.close(options.graceMs), { deadlineMs: options.graceMs + HAND_BACK_MS });
   logger.info({ workerId, concurrency, store: store.location }, 'Worker is ready');
-  await Promise.race([aborted(stop), refused.promise]);
+  await aborted(stop);
   const signal = String(stop.reason);
   logger.info(
     { signal, graceMs: options.graceMs },
     `${signal}: what is under way may come to its end; a second signal ends at once`,
   );
+}
+
+/** A store that this worker may not use now, e.g. since its key is wrong, is tried again: its operator may repair it. */
+async function openStore(
+  { config, logger, stop }: WorkerProgramOptions,
+  patience: Patience,
+  presence: WorkerPresence,
+): Promise<VectorStore> {
+  for (;;) {
+    try {
+      const open = () => openVectorStore(config, { onWarning: (text) => logger.warn(text), patience });
+      const store = await patience.waitOut(open, stop);
+      presence.setWaiting(null);
+      return store;
+    } catch (error) {
+      if (stop.aborted || !isEmbedlineError(error) || !error.code.startsWith('STORE_')) throw error;
+      logger.error({ code: error.code }, `Cannot use the store, and tries again: ${messageOf(error)}`);
+      presence.setWaiting(messageOf(error));
+      await delay(STORE_RETRY_MS, undefined, { signal: stop });
+    }
+  }
+}
+
+/** Each refusal is told once to whoever started this worker, and all that last to everybody. */
+function tellRefusals(
+  presence: WorkerPresence,
+  { onRefusal }: WorkerProgramOptions,
+): (refusals: readonly Refusal[]) => void {
+  let told: readonly Refusal[] = [];
+  return (refusals) => {
+    for (const refusal of refusals) if (!told.includes(refusal)) onRefusal?.(refusal);
+    told = refusals;
+    presence.setRefusals(refusals);
+  };
 }
 
 function embedderOptions({ inference, config, logger }: WorkerProgramOptions): EmbedderOptions {
@@ -148,15 +190,11 @@ async function connect(releasers: Releasers, { config, logger, stop }: WorkerPro
   });
   releasers.add(() => lease.close());
   const onError = (message: string) => logger.warn(message);
-  const open = (role: 'worker' | 'producer') => {
-    const access = config.redisAccess;
-    const redis = connectRedis({ url: lease.url, access, role, name: 'embedline-worker', onError });
-    releasers.add(() => redis.disconnect());
-    return redis;
-  };
-  const commands = open('worker');
-  for (const warning of await checkRedis(commands, { prefix: config.prefix })) logger.warn(warning);
-  return { commands, blocking: open('worker') };
+  const access = config.redisAccess;
+  const redis = connectRedis({ url: lease.url, access, role: 'worker', name: 'embedline-worker', onError });
+  releasers.add(() => redis.disconnect());
+  for (const warning of await checkRedis(redis, { prefix: config.prefix })) logger.warn(warning);
+  return redis;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -39,6 +39,7 @@ export {
   sameMark,
   textHash,
 } from './ids.ts';
+export { FORMAT_VERSION } from './format-version.ts';
 export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';
@@ -52,7 +53,11 @@ export type { RedisAccess } from './redis/access.ts';
 export { probeRedis } from './redis/probe.ts';
 export { examineTopology } from './redis/topology.ts';
 export { giveUpChunk, type GivenUpChunk } from './run/given-up.ts';
+export { forgetLostRun } from './run/forget-lost-run.ts';
+export { runningFormat1RunIds } from './run/format-1-runs.ts';
+export { waitOutRefusals } from './run/redis-failure.ts';
 export { runKeys, type RunKeys } from './run/run-keys.ts';
+export { lookAtQueues, type QueueLook } from './run/queue-look.ts';
 export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
 export type { LockOwner } from './run/lock-holder.ts';
 export { ObservedRuns, type RunFilter } from './run/observed-runs.ts';
@@ -73,6 +78,7 @@ export {
   connectedWorkers,
   countWorkers,
   type ConnectedWorker,
+  type Refusal,
   type WorkerPresence,
 } from './run/worker-registry.ts';
 export { assertCron, nextFireTimes, type Cron } from './schedule/cron.ts';

@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import type { ChunkRecord, Metadata } from './document.ts';
+import type { ChunkRecord, DocumentMark, Metadata } from './document.ts';
 import { EmbedlineError } from './errors.ts';
-
-/** Bump when a worker of the last version could not process a job of this one. */
-export const JOB_VERSION = 1;
+import { assertNotNewer, FORMAT_VERSION, formatVersionSchema } from './format-version.ts';
 
 const uuid = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 const hash = z.string().regex(/^[0-9a-f]{32}$/);
@@ -16,7 +14,14 @@ const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
  */
 const MAX_JOB_BYTES = 64 * 1024 * 1024;
 
-const chunkSchema = z.strictObject({
+const documentMarkSchema: z.ZodType<DocumentMark> = z.looseObject({
+  fingerprint: hash,
+  chunkCount: count,
+  digest: hash,
+});
+
+/** Fields that a newer program of the same version added are kept as they are. */
+const chunkSchema = z.looseObject({
   id: uuid,
   /** Position within `documents` of the job: metadata travels once per document, not once per chunk. */
   document: count,
@@ -28,17 +33,17 @@ const chunkSchema = z.strictObject({
   tokens: count,
   textHash: hash,
   payloadHash: hash,
-  documentMark: z.strictObject({ fingerprint: hash, chunkCount: count, digest: hash }).nullable(),
+  documentMark: documentMarkSchema.nullable(),
 });
 
-const embedJobSchema = z.strictObject({
-  version: z.literal(JOB_VERSION),
+const embedJobSchema = z.looseObject({
+  version: formatVersionSchema,
   runId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   /** Position of the batch within its run: the bit that says "done". */
   batchIndex: count.max(2 ** 31 - 1),
   documents: z
     .array(
-      z.strictObject({
+      z.looseObject({
         id: z.string().min(1),
         metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])),
       }),
@@ -60,33 +65,38 @@ export function encodeJob(runId: string, batchIndex: number, records: readonly C
       document = documents.push({ id: record.documentId, metadata: { ...record.metadata } as never }) - 1;
       positions.set(record.documentId, document);
     }
-    const { id, chunkIndex, text, start, end, title, tokens, textHash, payloadHash, documentMark } = record;
-    return { id, document, chunkIndex, text, start, end, title, tokens, textHash, payloadHash, documentMark };
+    // The rest is whatever a chunk has, also what a newer program gave one that came out of a job.
+    const { pipeline: _pipeline, documentId: _documentId, metadata: _metadata, ...chunk } = record;
+    return { ...chunk, document };
   });
-  return { version: JOB_VERSION, runId, batchIndex, documents, chunks };
+  return { version: FORMAT_VERSION, runId, batchIndex, documents, chunks };
 }
 
-/** Validates what came out of Redis. @throws EmbedlineError JOB_INVALID, which names the field, never the text */
+/**
+ * Validates what came out of Redis.
+ * @throws EmbedlineError VERSION_UNSUPPORTED for the job of a newer program; JOB_INVALID for one that is damaged or forged,
+ * which names the field, never the text
+ */
 export function decodeJob(data: unknown): EmbedJob {
+  assertNotNewer('A job in the queue', data);
   const parsed = embedJobSchema.safeParse(data);
   if (parsed.success) {
     if (jobBytes(parsed.data) <= MAX_JOB_BYTES) return parsed.data;
     throw notOurs(`it is larger than ${MAX_JOB_BYTES} bytes`);
   }
   const [issue] = parsed.error.issues;
-  // The names of unknown fields and of metadata are left out: they are whatever somebody wrote there.
+  // The names of metadata are left out: they are whatever somebody wrote there.
   const path = issue?.path ?? [];
   const known = path.includes('metadata') ? path.slice(0, path.indexOf('metadata') + 1) : path;
   const place = known.map(String).join('.') || 'the job';
-  const problem = issue?.code === 'unrecognized_keys' ? 'holds a field that it should not' : issue?.message;
-  throw notOurs(`${place}: ${problem ?? 'unknown'}`);
+  throw notOurs(`${place}: ${issue?.message ?? 'unknown'}`);
 }
 
 function notOurs(problem: string): EmbedlineError {
   return new EmbedlineError(
     'JOB_INVALID',
-    `A job in the queue is not one of embedline's: ${problem}. ` +
-      `Start producer and workers from the same version; if others write to this Redis, give embedline its own.`,
+    `A job in the queue is damaged, or not one of embedline's: ${problem}. ` +
+      `If others write to this Redis, give embedline its own.`,
   );
 }
 
@@ -103,6 +113,21 @@ export function chunkRecordsOf(job: EmbedJob, pipeline: string): ChunkRecord[] {
     const metadata: Metadata = Object.assign(Object.create(null) as Metadata, found.metadata);
     return { ...chunk, pipeline, documentId: found.id, metadata };
   });
+}
+
+/**
+ * The job that would try one chunk of a job again, with whatever a newer program wrote beside it.
+ * @throws EmbedlineError JOB_INVALID when the job has no such chunk
+ */
+export function jobOfChunk(job: EmbedJob, chunkId: string): EmbedJob {
+  const chunk = job.chunks.find(({ id }) => id === chunkId);
+  const document = chunk === undefined ? undefined : job.documents[chunk.document];
+  if (chunk === undefined || document === undefined)
+    throw new EmbedlineError(
+      'JOB_INVALID',
+      `Job ${jobId(job.runId, job.batchIndex)} has no chunk ${chunkId}.`,
+    );
+  return { ...job, batchIndex: 0, documents: [document], chunks: [{ ...chunk, document: 0 }] };
 }
 
 /** Deterministic, so that adding a batch twice adds it once. BullMQ allows neither ':' nor bare integers in an id. */

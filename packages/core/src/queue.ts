@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Queue, type JobsOptions } from 'bullmq';
+import { Queue, type JobsOptions, type QueueOptions } from 'bullmq';
 import type { RedisConnection } from './redis/connection.ts';
 import { EmbedlineError, messageOf } from './errors.ts';
 import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
@@ -10,16 +10,14 @@ import { runKeys } from './run/run-keys.ts';
 /**
  * Settings of the BullMQ worker, each with its reason (hazards section 1):
  * a dead worker's batch is back within lockDuration + stalledInterval (B4), that is 4/3 of the lock's duration; a batch
- * survives 20 worker deaths, since spot machines die often (B5), but one that is started 30 times without end kills its
- * workers and is given up on.
+ * survives 20 worker deaths, since spot machines die often (B5), and is given up on after more: it kills its workers. How
+ * often it was begun does not matter: a worker that hands it back has not failed.
  */
 export function batchWorkerSettings(lockDurationMs: number) {
   return {
     lockDuration: lockDurationMs,
     stalledInterval: Math.ceil(lockDurationMs / 3),
     maxStalledCount: 20,
-    maxStartedAttempts: 30,
-    drainDelay: 5,
   };
 }
 
@@ -69,30 +67,26 @@ export interface UnattendedBatches {
   readonly failed: readonly FailedBatch[];
 }
 
-/** The queue of batches, as the producer sees it. */
+/** The queues of batches, one for each run, as the producer sees them. */
 export interface BatchQueue {
-  /** Adds jobs; returns when Redis has them all. Adding one twice adds it once. */
+  /** Adds jobs of one run; returns when Redis has them all. Adding one twice adds it once. */
   enqueue(jobs: readonly EmbedJob[], options?: { signal?: AbortSignal }): Promise<void>;
   /** Which of these batches nobody will work on. */
   unattended(runId: string, batchIndexes: readonly number[]): Promise<UnattendedBatches>;
-  /** How many batches, of all runs, no worker has taken yet. */
-  waitingCount(): Promise<number>;
   /** Takes those of these batches that no worker has under way out of the queue. */
   remove(runId: string, batchIndexes: readonly number[]): Promise<void>;
-  /** Takes all batches of a run that no worker has under way out of the queue. */
+  /** Removes the queue of a run that has ended, with every batch in it. A worker loses the batches that it has under way. */
   removeRun(runId: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
-  const queue = new Queue(runKeys(options.prefix).queueName, {
-    connection: options.connection,
-    prefix: options.prefix,
-    defaultJobOptions: JOB_OPTIONS,
-    streams: { events: { maxLen: MAX_EVENTS_KEPT } },
-  });
-  // Without a listener an 'error' event would end the process; the connection reports its own trouble.
-  queue.on('error', () => undefined);
+  const queues = new Map<string, Queue>();
+  const queueOf = (runId: string) => {
+    const queue = queues.get(runId) ?? openQueue(runKeys(options.prefix).queueName(runId), options);
+    queues.set(runId, queue);
+    return queue;
+  };
   const { patience = IMPATIENT } = options;
   const ask = <T>(operation: () => Promise<T>) =>
     patience.waitOut(() =>
@@ -103,20 +97,72 @@ export function createBatchQueue(options: BatchQueueOptions): BatchQueue {
   return {
     enqueue: async (jobs, { signal } = {}) => {
       for (const slice of slices(jobs))
-        await patience.waitOut(() => addSlice(queue, slice, options, signal), signal);
+        await patience.waitOut(
+          () => addSlice(queueOf(slice[0]?.runId ?? ''), slice, options, signal),
+          signal,
+        );
     },
-    unattended: (runId, batchIndexes) => ask(() => unattended(queue, runId, batchIndexes)),
-    waitingCount: () => ask(() => queue.getWaitingCount()),
+    unattended: (runId, batchIndexes) => ask(() => unattended(queueOf(runId), runId, batchIndexes)),
     remove: (runId, batchIndexes) =>
       ask(() =>
         remove(
-          queue,
+          queueOf(runId),
           batchIndexes.map((index) => jobId(runId, index)),
         ),
       ),
-    removeRun: (runId) => ask(async () => remove(queue, await idsOfRun(queue, runId))),
-    close: () => queue.close(),
+    removeRun: async (runId) => {
+      const queue = queues.get(runId);
+      queues.delete(runId);
+      await queue?.close();
+      await ask(() => dropQueue(runId, options));
+    },
+    close: async () => {
+      await Promise.all([...queues.values()].map((queue) => queue.close()));
+    },
   };
+}
+
+function openQueue(
+  name: string,
+  { connection, prefix }: Pick<BatchQueueOptions, 'connection' | 'prefix'>,
+  options: Partial<QueueOptions> = {},
+): Queue {
+  const queue = new Queue(name, {
+    connection,
+    prefix,
+    defaultJobOptions: JOB_OPTIONS,
+    streams: { events: { maxLen: MAX_EVENTS_KEPT } },
+    ...options,
+  });
+  // Without a listener an 'error' event would end the process; the connection reports its own trouble.
+  queue.on('error', () => undefined);
+  return queue;
+}
+
+/** The queue of a run, and what the run has in the queue that all runs of format 1 share. */
+async function dropQueue(runId: string, options: BatchQueueOptions): Promise<void> {
+  const keys = runKeys(options.prefix);
+  await withQueue(keys.queueName(runId), options, (queue) => queue.obliterate({ force: true }));
+  await withQueue(keys.sharedQueueName, options, async (queue) =>
+    remove(queue, await idsOfRun(queue, runId)),
+  );
+}
+
+async function withQueue(
+  name: string,
+  options: BatchQueueOptions,
+  act: (queue: Queue) => Promise<void>,
+): Promise<void> {
+  const { connection, prefix } = options;
+  const parts = ['meta', 'wait', 'active', 'delayed', 'failed', 'events'];
+  if ((await connection.exists(...parts.map((part) => `${prefix}:${name}:${part}`))) === 0) return;
+  // What BullMQ notes of a queue that it opens would be left behind.
+  const queue = openQueue(name, options, { skipMetasUpdate: true });
+  try {
+    await act(queue);
+  } finally {
+    await queue.close();
+  }
 }
 
 async function unattended(

@@ -78,7 +78,7 @@ export async function retryFailedCommand(flags: RetryFlags, context: CommandCont
     jobs,
     store,
     prefix: context.config.prefix,
-    startWorkers: () => workersFor(flags, services, context),
+    startWorkers: ({ runId }) => workersFor(runId, flags, services, context),
     onStart: (spec) => progress.start(spec),
     signal: context.signal,
   });
@@ -141,6 +141,7 @@ function countLetters(run: RunProgress, letters: readonly DeadLetter[], { cause 
 }
 
 function workersFor(
+  runId: string,
   { workers: wanted }: RetryFlags,
   { lease }: RunServices,
   context: CommandContext,
@@ -149,7 +150,7 @@ function workersFor(
   const count = wanted ?? (config.redisUrl === null ? availableParallelism() : 0);
   if (count === 0) return null;
   const { modelsDirectory } = config;
-  const workers = startLocalWorkers({ count, config, redisUrl: lease.url, modelsDirectory });
+  const workers = startLocalWorkers({ runId, count, config, redisUrl: lease.url, modelsDirectory });
   context.onSecondSignal(() => workers.kill());
   return workers;
 }

@@ -134,21 +134,27 @@ function ingestOptions(
     sweepIncomplete,
     keepGenerations,
     wait,
-    startWorkers: () => workersFor(definition, model, services, context),
+    startWorkers: (run) => workersFor(run, { definition, model, services, context }),
     signal: context.signal,
   };
 }
 
+interface WorkersWanted {
+  readonly definition: PipelineDefinition;
+  readonly model: ResolvedModel;
+  readonly services: RunServices;
+  readonly context: CommandContext;
+}
+
 function workersFor(
-  { workers: wanted }: PipelineDefinition,
-  model: ResolvedModel,
-  { lease }: RunServices,
-  context: CommandContext,
+  { runId }: RunSpec,
+  { definition, model, services: { lease }, context }: WorkersWanted,
 ): LocalWorkers | null {
   const { config } = context;
-  const count = wanted ?? (config.redisUrl === null ? availableParallelism() : 0);
+  const count = definition.workers ?? (config.redisUrl === null ? availableParallelism() : 0);
   if (count === 0) return null;
   const workers = startLocalWorkers({
+    runId,
     count,
     config,
     redisUrl: lease.url,

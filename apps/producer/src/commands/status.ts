@@ -11,6 +11,7 @@ import { createLiveArea } from '../terminal/live-area.ts';
 import { formatCount, formatDuration } from '../terminal/format.ts';
 import { progressLine } from '../terminal/progress-line.ts';
 import { runJson, secondsOf, viewRun } from '../terminal/run-view.ts';
+import { describeOutdated, type Serving } from '../terminal/serving.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
 import {
@@ -120,7 +121,8 @@ function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style:
   const started = new Date(run.spec.startedAtMs).toISOString().replace('T', ' ').slice(0, 16);
   const pipeline = run.spec.pipeline === run.spec.collection ? '' : ` (${run.spec.pipeline})`;
   const head = `${style.bold(run.spec.collection)}${pipeline}  ${run.spec.runId}  ${style.dim(`started ${started} UTC, ${formatDuration(secondsOf(run))}`)}`;
-  const lines = [head, `  ${progressLine(viewRun(run, workers), style)}`];
+  const view = viewRun(run, workers);
+  const lines = [head, `  ${progressLine(view, style)}`, ...renderServing(view.serving, style)];
   if (run.message !== null) lines.push(`  ${style.yellow(safeText(run.message))}`);
   if (run.state === 'running') {
     for (const { workerId, batches, chunks } of run.byWorker) {
@@ -130,4 +132,14 @@ function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style:
     }
   }
   return lines.join('\n');
+}
+
+/** The workers that are connected and take no batches of the run. */
+function renderServing({ refusing, outdated }: Serving, style: Style): string[] {
+  const lines = refusing.map(({ workerId, reason, sinceMs }) => {
+    const since = new Date(sinceMs).toISOString().slice(11, 19);
+    return `${workerId} leaves it to others (since ${since} UTC): ${reason}`;
+  });
+  if (outdated.length > 0) lines.push(describeOutdated(outdated));
+  return lines.map((line) => `  ${style.yellow(safeText(line))}`);
 }

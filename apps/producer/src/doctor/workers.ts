@@ -26,7 +26,7 @@ function examineWorkers(connected: readonly ConnectedWorker[]): Finding[] {
   const processes = connected.reduce((sum, { concurrency }) => sum + concurrency, 0);
   const hosts = new Set(connected.map(({ host }) => host)).size;
   const count = `${connected.length} connected with ${processes} inference processes on ${hosts} hosts`;
-  return [ok('workers', count), ...sameVersion(connected), ...waiting(connected)];
+  return [ok('workers', count), ...sameVersion(connected), ...waiting(connected), ...refusing(connected)];
 }
 
 function sameVersion(connected: readonly ConnectedWorker[]): Finding[] {
@@ -46,6 +46,26 @@ function waiting(connected: readonly ConnectedWorker[]): Finding[] {
   const held = connected.find(({ waitingFor }) => waitingFor !== null);
   if (held === undefined) return [];
   return [
-    warning('waiting workers', `${held.workerId} waits: ${held.waitingFor}`, 'Mend what it waits for.'),
+    warning('waiting workers', `${held.workerId} waits: ${held.waitingFor}`, 'Repair what it waits for.'),
   ];
+}
+
+/** One finding for each reason: a hundred workers with the same wrong key are one mistake. */
+function refusing(connected: readonly ConnectedWorker[]): Finding[] {
+  const byReason = new Map<string, { runId: string; workerIds: string[] }>();
+  for (const { workerId, refusals } of connected) {
+    for (const { runId, reason } of refusals) {
+      const found = byReason.get(reason) ?? { runId, workerIds: [] };
+      found.workerIds.push(workerId);
+      byReason.set(reason, found);
+    }
+  }
+  return [...byReason].map(([reason, { runId, workerIds }]) => {
+    const others = workerIds.length === 1 ? '' : ` and ${workerIds.length - 1} more`;
+    return warning(
+      'refusing workers',
+      `${workerIds[0] ?? ''}${others} cannot serve run ${runId}: ${reason}`,
+      'Set up these workers as the producer of the run, or leave the run to others. A refusal costs it nothing.',
+    );
+  });
 }

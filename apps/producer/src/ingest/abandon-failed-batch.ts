@@ -37,7 +37,7 @@ function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; 
   };
   try {
     const job = decodeJob(failed.data);
-    const letters = chunkRecordsOf(job, '').map((chunk) => giveUpChunk(chunk, { ...common, runId }));
+    const letters = chunkRecordsOf(job, '').map((chunk) => giveUpChunk(chunk, { ...common, runId }, job));
     return { letters, bytes: jobBytes(job) };
   } catch {
     // The job itself is unreadable: the batch as a whole is what can be named.

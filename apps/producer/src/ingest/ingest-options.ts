@@ -21,6 +21,6 @@ export interface IngestOptions extends ClaimOptions {
   /** Generations kept for rollback besides the live one. */
   readonly keepGenerations: number;
   /** Starts the workers of this ingest, once it is known that there is something to do. */
-  readonly startWorkers: () => LocalWorkers | null;
+  readonly startWorkers: (run: RunSpec) => LocalWorkers | null;
   readonly onStart: (run: RunSpec) => void;
 }

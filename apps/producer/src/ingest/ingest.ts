@@ -42,7 +42,7 @@ export async function ingest(options: IngestOptions): Promise<IngestOutcome> {
   counts.sourceBytesTotal = (await options.corpus.survey()).bytes ?? 0;
   const spec = await createRun(runId, claim.target.generation, options);
   options.onStart(spec);
-  const workers = options.startWorkers();
+  const workers = options.startWorkers(spec);
   if (workers !== null) releasers.add(() => workers.close());
   const signal = AbortSignal.any([
     options.signal,
@@ -83,6 +83,7 @@ async function run(context: RunContext): Promise<IngestOutcome> {
     const notices = await finish({ ...context, signal, seen, awaited, givenUp });
     await ledger.recordProducer(runId, counts);
     await ledger.end(runId, 'done', null);
+    await dropQueue(runId, options);
     return { progress: await finalProgress(ledger, runId), notices };
   } catch (error) {
     await recording.close();
@@ -139,11 +140,17 @@ async function endEarly({ spec, counts, options }: RunContext, error: unknown): 
   try {
     await options.ledger.recordProducer(spec.runId, counts);
     await options.ledger.end(spec.runId, state, message);
+    await dropQueue(spec.runId, options);
   } catch (cause) {
     // The record is gone or Redis is: the error that ended the run says more.
     if (!isEmbedlineError(cause, 'RUN_LOST') && !interrupted)
       options.onNotice(`The end of the run could not be recorded: ${messageOf(cause)}`);
   }
+}
+
+/** Nobody waits for what is left of it. If that fails, workers or the next ingest of the pipeline drop it. */
+async function dropQueue(runId: string, { queue }: IngestOptions): Promise<void> {
+  await queue.removeRun(runId).catch(() => undefined);
 }
 
 async function finalProgress(ledger: RunLedger, runId: string): Promise<RunProgress> {

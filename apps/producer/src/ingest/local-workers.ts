@@ -2,9 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
+import { z } from 'zod';
 import { EmbedlineError, environmentOfWorkers, type Config } from '@embedline/core';
 
+/** What a worker says over its channel: see main.ts of the worker. */
+const refusalSchema = z.object({ type: z.literal('refusal'), runId: z.string(), reason: z.string() });
+
 export interface LocalWorkersOptions {
+  /** The run that they are started for. Workers that cannot serve it end the ingest. */
+  readonly runId: string;
   readonly count: number;
   readonly config: Config;
   readonly redisUrl: string;
@@ -13,7 +19,7 @@ export interface LocalWorkersOptions {
 }
 
 export interface LocalWorkers {
-  /** Fires, with the reason, when the workers keep dying. */
+  /** Fires, with the reason, when the workers keep dying or cannot serve the run. */
   readonly signal: AbortSignal;
   /** Lets them finish what they have begun. Idempotent. */
   close(): Promise<void>;
@@ -21,7 +27,7 @@ export interface LocalWorkers {
   kill(): void;
 }
 
-/** A worker that dies is replaced, but not for ever: something is wrong that a new one will not mend. */
+/** A worker that dies is replaced, but not for ever: something is wrong that a new one will not fix. */
 const MAX_REPLACEMENTS = 5;
 /** Time for a batch under way when the ingest ends early; what takes longer goes back to the queue. */
 const GRACE_SECONDS = 4;
@@ -38,12 +44,17 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
     const worker = spawnWorker(options);
     const lastMessage = rememberLastMessage(worker);
     running.add(worker);
+    worker.on('message', (message) => {
+      const refusal = refusalSchema.safeParse(message).data;
+      if (refusal?.runId !== options.runId || closing) return;
+      failed.abort(new EmbedlineError('WORKER_REFUSED', refusal.reason));
+    });
     worker.on('exit', (code, signal) => {
       running.delete(worker);
       if (closing) return;
       replacements += 1;
       const died = signal === null ? `A worker ended with code ${String(code)}` : wasKilled(signal);
-      // Code 1 is a worker's own refusal: another one would refuse as well.
+      // Codes 1 and 2 say that a worker cannot begin: another one could not either.
       if (code === 1 || code === 2 || replacements > MAX_REPLACEMENTS) {
         failed.abort(
           new EmbedlineError('EMBEDDING_FAILED', `${died}: ${lastMessage() ?? 'it said nothing'}`),

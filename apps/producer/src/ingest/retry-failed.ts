@@ -32,7 +32,7 @@ export interface RetryOptions {
   readonly prefix: string;
   readonly ledger: RunLedger;
   readonly queue: BatchQueue;
-  readonly startWorkers: () => LocalWorkers | null;
+  readonly startWorkers: (run: RunSpec) => LocalWorkers | null;
   readonly onStart: (run: RunSpec) => void;
   readonly signal: AbortSignal;
 }
@@ -55,7 +55,7 @@ export async function retryFailed(options: RetryOptions): Promise<RunProgress> {
     runSequence: await nextRunSequence(options.redis, options.prefix),
   });
   options.onStart(spec);
-  const workers = options.startWorkers();
+  const workers = options.startWorkers(spec);
   if (workers !== null) releasers.add(() => workers.close());
   const others = workers === null ? [] : [workers.signal];
   try {
@@ -68,6 +68,9 @@ export async function retryFailed(options: RetryOptions): Promise<RunProgress> {
       .end(runId, interrupted ? 'interrupted' : 'failed', interrupted ? null : messageOf(error))
       .catch(() => undefined);
     throw error;
+  } finally {
+    // If that fails, workers or the next ingest of the pipeline drop it.
+    await options.queue.removeRun(runId).catch(() => undefined);
   }
   const progress = await ledger.progress(runId);
   if (progress === null) throw new EmbedlineError('RUN_LOST', `Redis has lost run ${runId}. Ingest again.`);

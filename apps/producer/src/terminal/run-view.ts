@@ -1,4 +1,5 @@
 import type { ConnectedWorker, RunProgress } from '@embedline/core';
+import { missingWorker, servingOf, type Serving } from './serving.ts';
 
 /** What is shown of a run, derived from its record and the workers that are connected. */
 export interface RunView {
@@ -12,6 +13,8 @@ export interface RunView {
   readonly etaSeconds: number | null;
   /** What the run waits for, for people; null when it goes on. */
   readonly waitingFor: string | null;
+  /** Which of the connected workers take its batches, and why the others do not. */
+  readonly serving: Serving;
 }
 
 /** From its start to its end, or until now. */
@@ -28,6 +31,7 @@ export function rateOf(run: RunProgress): number {
 
 export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): RunView {
   const { producer } = run;
+  const serving = servingOf(run.spec, run.state === 'running' ? workers : []);
   const settled = producer.chunksSkipped + producer.chunksPayloadUpdated + producer.chunksReused;
   const givenUp =
     run.sealed && run.workers.batchesDone >= producer.batchesTotal
@@ -43,7 +47,15 @@ export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): 
         : Math.min(1, chunksDone / Math.max(chunksExpected, 1));
   const left = chunksExpected === null ? null : Math.max(0, chunksExpected - chunksDone);
   const etaSeconds = run.state !== 'running' || left === null || rateOf(run) <= 0 ? null : left / rateOf(run);
-  return { run, chunksDone, chunksExpected, share, etaSeconds, waitingFor: waitingFor(run, workers) };
+  return {
+    run,
+    chunksDone,
+    chunksExpected,
+    share,
+    etaSeconds,
+    serving,
+    waitingFor: waitingFor(run, serving),
+  };
 }
 
 function expected({ sealed, producer }: RunProgress): number | null {
@@ -53,13 +65,15 @@ function expected({ sealed, producer }: RunProgress): number | null {
   return Math.max(chunksTotal, Math.round(chunksTotal * (sourceBytesTotal / sourceBytesRead)));
 }
 
-function waitingFor(run: RunProgress, workers: readonly ConnectedWorker[]): string | null {
+function waitingFor(run: RunProgress, serving: Serving): string | null {
   if (run.state !== 'running') return null;
   if (run.waitingFor !== null) return held(run.waitingFor.reason, run.waitingFor.sinceMs);
   if (run.producer.batchesTotal - run.workers.batchesDone <= 0) return null;
-  if (workers.length === 0) return 'a worker (none is connected; start one with: npx embedline-worker)';
-  const worker = workers.find(({ waitingFor: reason }) => reason !== null);
-  if (worker === undefined || workers.some(({ waitingFor: reason }) => reason === null)) return null;
+  const missing = missingWorker(serving);
+  if (missing !== null) return missing;
+  const { able } = serving;
+  const worker = able.find(({ waitingFor: reason }) => reason !== null);
+  if (worker === undefined || able.some(({ waitingFor: reason }) => reason === null)) return null;
   return held(worker.waitingFor ?? '', worker.waitingSinceMs ?? Date.now());
 }
 
@@ -85,6 +99,13 @@ export function runJson(view: RunView): object {
     chunksPerSecond: Number(rateOf(run).toFixed(2)),
     etaSeconds: view.etaSeconds === null ? null : Math.round(view.etaSeconds),
     waitingFor: view.waitingFor,
+    refusals: view.serving.refusing.map(({ workerId, code, reason, sinceMs }) => ({
+      worker: workerId,
+      code,
+      reason,
+      since: new Date(sinceMs).toISOString(),
+    })),
+    outdatedWorkers: view.serving.outdated.map(({ workerId, version }) => ({ worker: workerId, version })),
     workers: run.byWorker,
     message: run.message,
   };

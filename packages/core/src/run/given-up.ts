@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ChunkRecord, DeadLetter } from '../document.ts';
-import { encodeJob, type EmbedJob } from '../job.ts';
+import { decodeJob, encodeJob, jobOfChunk, type EmbedJob } from '../job.ts';
 import { parseStored } from '../redis/stored-value.ts';
 
 /** A dead letter of a chunk, with the job that would try it again. */
@@ -17,10 +17,14 @@ const MAX_EXCERPT_CHARACTERS = 200;
 /** Of a whole letter: an id may be long, since it is whatever the corpus says. */
 const MAX_LETTER_CHARACTERS = 256 * 1024;
 
-/** The dead letter of a chunk; the letter itself holds no more than an excerpt of the text. */
+/**
+ * The dead letter of a chunk; the letter itself holds no more than an excerpt of the text.
+ * @param from the job that the chunk came in, if it came in one
+ */
 export function giveUpChunk(
   chunk: ChunkRecord,
   { runId, stage, code, reason, attempts }: GivingUp,
+  from?: EmbedJob,
 ): GivenUpChunk {
   return {
     key: chunk.id,
@@ -32,7 +36,7 @@ export function giveUpChunk(
     origin: null,
     excerpt: chunk.text.slice(0, MAX_EXCERPT_CHARACTERS).toWellFormed(),
     attempts,
-    job: encodeJob(runId, 0, [chunk]),
+    job: from === undefined ? encodeJob(runId, 0, [chunk]) : jobOfChunk(from, chunk.id),
   };
 }
 
@@ -51,6 +55,15 @@ const letterSchema: z.ZodType<DeadLetter> = z.object({
 /** A dead letter as it stands in Redis; null for what embedline cannot have written. */
 export function decodeLetter(text: string): DeadLetter | null {
   return parseStored(text, letterSchema, MAX_LETTER_CHARACTERS);
+}
+
+/** The job that would try a chunk again, as it stands in Redis; null for what is not one, or is of a newer program. */
+export function decodeRetryJob(text: string): EmbedJob | null {
+  try {
+    return decodeJob(JSON.parse(text));
+  } catch {
+    return null;
+  }
 }
 
 /** Key, letter and job ('' when there is none) of each, as the scripts take them. */

@@ -115,7 +115,8 @@ export class RunIndex {
     try {
       return (await this.#options.progress(runId)) ?? 'gone';
     } catch (error) {
-      if (isEmbedlineError(error, 'RUN_LOST')) return 'unreadable';
+      if (isEmbedlineError(error, 'RUN_INVALID') || isEmbedlineError(error, 'VERSION_UNSUPPORTED'))
+        return 'unreadable';
       throw error;
     }
   }

@@ -1,11 +1,14 @@
 /** BullMQ builds its keys as `<prefix>:<queue>:...`; ours stand beside them under the same hash tag. */
-export const QUEUE_NAME = 'embed';
+const QUEUE_NAME = 'embed';
 /** The queue of ingests that are scheduled or asked for. */
 export const INGEST_QUEUE_NAME = 'ingest';
 
 /** Every Redis key of embedline. All share the prefix's hash tag, so that one script may touch several (hazards B38). */
 export interface RunKeys {
-  readonly queueName: string;
+  /** Of the batches of one run. */
+  queueName(runId: string): string;
+  /** Of the batches of all runs of format 1. */
+  readonly sharedQueueName: string;
   /** Sorted set of the runs of version 0.1.0, by start (ms): it kept one list of 100 for all pipelines. Only read. */
   readonly runs: string;
   /** Sorted set of the runs that have not ended, by start (ms). */
@@ -48,7 +51,8 @@ export interface RunKeys {
 export function runKeys(prefix: string): RunKeys {
   const run = (runId: string, part = '') => `${prefix}:run:${runId}${part}`;
   return {
-    queueName: QUEUE_NAME,
+    queueName: (runId) => `${QUEUE_NAME}-${runId}`,
+    sharedQueueName: QUEUE_NAME,
     runs: `${prefix}:runs`,
     runningRuns: `${prefix}:runs:running`,
     runsWithDeadLetters: `${prefix}:runs:with-dead-letters`,

@@ -3,9 +3,10 @@ import { redisNowMs } from '../redis/clock.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { DeadLetter } from '../document.ts';
 import { EmbedlineError } from '../errors.ts';
-import { decodeJob, type EmbedJob } from '../job.ts';
+import { FORMAT_VERSION } from '../format-version.ts';
+import type { EmbedJob } from '../job.ts';
 import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
-import { decodeLetter, encodeLetters, type GivenUpChunk } from './given-up.ts';
+import { decodeLetter, decodeRetryJob, encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runCancelled, runLost, runSuperseded } from './run-errors.ts';
 import { RunIndex } from './run-index.ts';
@@ -74,14 +75,15 @@ export class RunLedger {
   async create(spec: Omit<RunSpec, 'version' | 'startedAtMs'>): Promise<RunSpec> {
     const { runId } = spec;
     const startedAtMs = await this.#read(runId, () => redisNowMs(this.#redis, this.#keys.runs));
-    const whole: RunSpec = { version: 1, ...spec, startedAtMs };
+    // A run that is made of another one, which may be of an older format, is of this one.
+    const whole: RunSpec = { ...spec, version: FORMAT_VERSION, startedAtMs };
     const { pipeline } = spec;
     const keys = [...this.#keysOf(runId), this.#keys.runsOf(pipeline), this.#keys.pipelines];
     await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, pipeline], keys);
     return whole;
   }
 
-  /** What the run is, or null when Redis does not have it. @throws RUN_LOST when the record is not readable */
+  /** What the run is, or null when Redis does not have it. @throws RUN_INVALID, VERSION_UNSUPPORTED when the record is not readable */
   async spec(runId: string): Promise<RunSpec | null> {
     const text = await this.#read(runId, () => this.#redis.hget(this.#keys.run(runId), 'spec'));
     return text === null ? null : parseSpec(text, runId);
@@ -114,7 +116,8 @@ export class RunLedger {
   }
 
   /**
-   * The only place where a batch is counted, also one of a run that has ended in the meantime.
+   * The only place where a batch is counted, also one of a run that has ended in the meantime; but what failed in such a run
+   * is not counted, and leaves no dead letters.
    * @throws RUN_LOST, JOB_INVALID when the run is sealed and has no such batch
    */
   async completeBatch(batch: CompletedBatch): Promise<'counted' | 'already-counted'> {
@@ -171,7 +174,7 @@ export class RunLedger {
   /** The jobs that would try dead letters again, by the letters' keys; kept for a week. Others than embedline's are left out. */
   async retryJobs(runId: string): Promise<Map<string, EmbedJob>> {
     const jobs = await this.#read(runId, () => this.#redis.hgetall(this.#keys.retryJobs(runId)));
-    const decoded = Object.entries(jobs).map(([key, text]) => [key, decodeStoredJob(text)] as const);
+    const decoded = Object.entries(jobs).map(([key, text]) => [key, decodeRetryJob(text)] as const);
     return new Map(decoded.filter((entry): entry is [string, EmbedJob] => entry[1] !== null));
   }
 
@@ -266,14 +269,6 @@ export class RunLedger {
         throw redisFailure(doing, cause);
       }),
     );
-  }
-}
-
-function decodeStoredJob(text: string): EmbedJob | null {
-  try {
-    return decodeJob(JSON.parse(text));
-  } catch {
-    return null;
   }
 }
 

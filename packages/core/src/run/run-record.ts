@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
+import { assertNotNewer, formatVersionSchema } from '../format-version.ts';
 import { modelIdSchema, revisionSchema } from '../embedder/model-id.ts';
 import type { Outage } from '../outages.ts';
 import { parseStored } from '../redis/stored-value.ts';
@@ -14,15 +15,18 @@ const stageSchema = z.enum(['reading', 'embedding', 'sweeping', 'publishing', 'e
 /** Workers of a run that are shown. */
 const MAX_WORKERS_SHOWN = 1_000;
 
-/** A run's specification as it stands in Redis: checked before a worker acts on it. */
-const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
-  version: z.literal(1),
+/**
+ * A run's specification as it stands in Redis: checked before a worker acts on it. Fields that a newer program of the same
+ * version added are kept, and mean nothing here.
+ */
+const runSpecSchema: z.ZodType<RunSpec> = z.looseObject({
+  version: formatVersionSchema,
   runId: name,
   pipeline: name,
   collection: name,
   storeKind: z.enum(['sqlite', 'qdrant']),
-  generation: z.strictObject({ collection: name, name, identity: name }),
-  model: z.strictObject({
+  generation: z.looseObject({ collection: name, name, identity: name }),
+  model: z.looseObject({
     id: modelIdSchema,
     revision: revisionSchema.exactOptional(),
     hash: z.string().regex(/^[0-9a-f]{64}$/),
@@ -37,8 +41,9 @@ const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   startedAtMs: z.int().positive(),
 });
 
-/** @throws EmbedlineError RUN_LOST when this version cannot read it */
+/** @throws EmbedlineError VERSION_UNSUPPORTED when a newer program wrote it; RUN_INVALID when it is damaged or forged */
 export function parseSpec(text: string, runId: string): RunSpec {
+  assertNotNewer(`Run ${runId.slice(0, 64)}`, parseStored(text, z.unknown()));
   const spec = parseStored(text, runSpecSchema);
   if (spec === null || spec.runId !== runId) throw unreadable(runId);
   return spec;
@@ -46,8 +51,8 @@ export function parseSpec(text: string, runId: string): RunSpec {
 
 function unreadable(runId: string): EmbedlineError {
   return new EmbedlineError(
-    'RUN_LOST',
-    `The record of run ${runId.slice(0, 64)} in Redis is not readable by this version. Use one version everywhere, and ingest again; ` +
+    'RUN_INVALID',
+    `The record of run ${runId.slice(0, 64)} in Redis is not readable: it is damaged, or not one of embedline's. Ingest again; ` +
       `if others write to this Redis, give embedline its own.`,
   );
 }
@@ -56,7 +61,7 @@ type Fields = Readonly<Record<string, string>>;
 
 /**
  * Makes of what the script READ_RUN answered what is known of the run; null when Redis has no record of it.
- * @throws EmbedlineError RUN_LOST for a record that is not readable
+ * @throws EmbedlineError RUN_INVALID for a record that is not readable, VERSION_UNSUPPORTED for that of a newer program
  */
 export function decodeRun(runId: string, answer: unknown): RunProgress | null {
   const [run, batchesDone, workers, buckets, nowSeconds] = answer as [

@@ -75,7 +75,8 @@ return 1`);
 
 /**
  * Counts a finished batch, once however often it is delivered: the bit decides. A batch of a run that has ended counts
- * too, since its work is done, unless the run was cancelled or ended so long ago that its bits are gone.
+ * too, since its work is done, unless the run was cancelled or ended so long ago that its bits are gone. Its dead letters do
+ * not count, nor does one of which nothing was embedded: the next ingest does it again.
  *
  * KEYS  those of the run
  * ARGV  seconds to keep, batch index, worker id, chunks, tokens, bytes, most dead letters kept, then (key, JSON,
@@ -90,19 +91,19 @@ local run = redis.call('HMGET', KEYS[1], 'sealed', 'batchesTotal', 'state', 'end
 if run[1] and tonumber(ARGV[2]) >= tonumber(run[2]) then return -2 end
 local ended = run[3] ~= 'running'
 if ended and (run[4] == 'cancelled' or redis.call('EXISTS', KEYS[2]) == 0) then return 0 end
+if ended and ARGV[8] and tonumber(ARGV[4]) == 0 then return 0 end
 if redis.call('SETBIT', KEYS[2], ARGV[2], 1) == 1 then return 0 end
 redis.call('HINCRBY', KEYS[1], 'chunksEmbedded', ARGV[4])
 redis.call('HINCRBY', KEYS[1], 'tokensEmbedded', ARGV[5])
 redis.call('HINCRBY', KEYS[1], 'bytesDone', ARGV[6])
 redis.call('HINCRBY', KEYS[4], ARGV[3] .. ':batches', 1)
 redis.call('HINCRBY', KEYS[4], ARGV[3] .. ':chunks', ARGV[4])
-addLetters(8, tonumber(ARGV[7]))
 if ended then
   redis.call('HINCRBY', KEYS[1], 'batchesDone', 1)
-  redis.call('EXPIRE', KEYS[3], ARGV[1])
   redis.call('EXPIRE', KEYS[4], ${DETAILS_SECONDS})
   return 1
 end
+addLetters(8, tonumber(ARGV[7]))
 local bucket = math.floor(tonumber(redis.call('TIME')[1]) / 10)
 redis.call('HINCRBY', KEYS[5], bucket, ARGV[4])
 redis.call('HDEL', KEYS[5], bucket - 8, bucket - 9, bucket - 10)
@@ -207,6 +208,17 @@ ${KEEP}
 redis.call('EXPIRE', KEYS[2], ${DETAILS_SECONDS})
 redis.call('EXPIRE', KEYS[4], ${DETAILS_SECONDS})
 return 1`);
+
+/**
+ * Lists a run no more whose record is gone.
+ *
+ * KEYS  run hash, sorted set of running runs
+ * ARGV  run id
+ * Returns how many were listed
+ */
+export const FORGET_LOST = script(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+return redis.call('ZREM', KEYS[2], ARGV[1])`);
 
 /**
  * Reads everything of a run at one moment. A script and not a MULTI, which a full Redis refuses even for reads.

@@ -1,4 +1,5 @@
 import type { ModelSpec } from '../embedder/embedder.ts';
+import type { FormatVersion } from '../format-version.ts';
 import type { Outage } from '../outages.ts';
 import type { StoreKind } from '../vector-store/vector-store.ts';
 
@@ -7,7 +8,7 @@ import type { StoreKind } from '../vector-store/vector-store.ts';
  * and its generation by name and identity: a worker resolves both against its own configuration.
  */
 export interface RunSpec {
-  readonly version: 1;
+  readonly version: FormatVersion;
   readonly runId: string;
   readonly pipeline: string;
   readonly collection: string;

@@ -1,9 +1,23 @@
 import { hostname } from 'node:os';
 import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
+import { FORMAT_VERSION } from '../format-version.ts';
 import { parseStored } from '../redis/stored-value.ts';
 import { VERSION } from '../version.ts';
 import { runKeys } from './run-keys.ts';
+
+/** Refusals that a worker tells of; it may have more. */
+const MAX_REFUSALS_TOLD = 100;
+
+const refusalSchema = z.object({
+  runId: z.string().max(200),
+  code: z.string().max(100),
+  reason: z.string().max(2_000),
+  sinceMs: z.number(),
+});
+
+/** A run that a worker leaves to others, and why. */
+export type Refusal = z.infer<typeof refusalSchema>;
 
 const workerSchema = z.object({
   workerId: z.string().max(300),
@@ -12,9 +26,12 @@ const workerSchema = z.object({
   concurrency: z.int().min(0).max(10_000),
   /** Of embedline. */
   version: z.string().max(50).default('unknown'),
+  /** The newest run records and jobs that it reads; see format-version.ts. Workers of format 1 do not say. */
+  format: z.int().positive().default(1),
   sinceMs: z.number(),
   waitingFor: z.string().max(5_000).nullable(),
   waitingSinceMs: z.number().nullable(),
+  refusals: z.array(refusalSchema).max(MAX_REFUSALS_TOLD).default([]),
 });
 
 /** A worker that showed a sign of life within the last 15 seconds. */
@@ -23,6 +40,8 @@ export type ConnectedWorker = z.infer<typeof workerSchema>;
 export interface WorkerPresence {
   /** What the worker is held up by, e.g. a Qdrant that does not answer; null when it works. */
   setWaiting(reason: string | null): void;
+  /** The runs that the worker cannot serve. */
+  setRefusals(refusals: readonly Refusal[]): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +55,8 @@ export interface AnnounceOptions {
 
 /** So many are looked at; a fleet is smaller. */
 const MAX_LISTED = 10_000;
+/** With as many refusals as are told. */
+const MAX_CHARACTERS = 512 * 1024;
 const TTL_MS = 15_000;
 const RENEW_MS = 5_000;
 
@@ -49,9 +70,11 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
     pid: process.pid,
     concurrency: options.concurrency,
     version: VERSION,
+    format: FORMAT_VERSION,
     sinceMs: Date.now(),
     waitingFor: null,
     waitingSinceMs: null,
+    refusals: [],
   };
   const write = async () => {
     await redis.set(keys.worker(workerId), JSON.stringify(state), 'PX', TTL_MS);
@@ -65,6 +88,12 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
       if (reason === state.waitingFor) return;
       const waitingSinceMs = reason === null ? null : (state.waitingSinceMs ?? Date.now());
       state = { ...state, waitingFor: reason, waitingSinceMs };
+      void write().catch(() => undefined);
+    },
+    setRefusals: (refusals) => {
+      const told = refusals.slice(0, MAX_REFUSALS_TOLD);
+      const short = told.map((refusal) => ({ ...refusal, reason: refusal.reason.slice(0, 2_000) }));
+      state = { ...state, refusals: short };
       void write().catch(() => undefined);
     },
     close: async () => {
@@ -88,7 +117,7 @@ export async function connectedWorkers(redis: RedisConnection, prefix: string): 
   const values = await redis.mget(ids.map((id) => keys.worker(id)));
   return values.flatMap((value) => {
     // A worker of another version is not worth failing a `status` for.
-    const worker = parseStored(value, workerSchema);
+    const worker = parseStored(value, workerSchema, MAX_CHARACTERS);
     return worker === null ? [] : [worker];
   });
 }

@@ -1,0 +1,84 @@
+import { isEmbedlineError, messageOf, redactError, type Logger, type RunLedger } from '@embedline/core';
+import type { HeldBatch } from './batch-locks.ts';
+import { hasEnded } from './has-ended.ts';
+import { abandonBatch } from './processor.ts';
+import type { TakenBatch } from './run-queue.ts';
+import type { ServedRuns } from './served-runs.ts';
+
+export interface FailureContext {
+  readonly ledger: RunLedger;
+  readonly workerId: string;
+  readonly served: Pick<ServedRuns, 'refuse'>;
+  /** Fires when this worker stops, and gives back what it has begun. */
+  readonly handBack: AbortSignal;
+  readonly logger: Logger;
+}
+
+export interface FailedWork {
+  readonly runId: string;
+  readonly batch: TakenBatch;
+  readonly held: HeldBatch;
+  readonly error: unknown;
+}
+
+/** Errors that this worker, its store or the run as a whole is the cause of, not the batch: others may do better. */
+const REFUSALS = new Set([
+  'STORE_MISMATCH',
+  'STORE_UNAUTHORIZED',
+  'STORE_UNSUITABLE',
+  'COLLECTION_NOT_FOUND',
+  'MODEL_NOT_FOUND',
+  'MODEL_MISMATCH',
+  'MODEL_INVALID',
+  'RUN_INVALID',
+  'VERSION_UNSUPPORTED',
+]);
+
+/**
+ * What becomes of a batch that could not be done: a refusal and a stop give it back and count nothing, a batch of an ended
+ * run is dropped, and everything else is an attempt.
+ */
+export async function settleFailure(work: FailedWork, context: FailureContext): Promise<void> {
+  const { batch, held, runId, error } = work;
+  const { ledger, served, handBack } = context;
+  // Another worker has it.
+  if (held.signal.aborted) return;
+  held.settle();
+  const isRefusal = isEmbedlineError(error) && REFUSALS.has(error.code);
+  if (handBack.aborted && !isRefusal) return batch.handBack();
+  if (isEmbedlineError(error, 'RUN_LOST') || (await hasEnded(runId, ledger))) return drop(batch, error);
+  if (!isRefusal) return countAttempt(work, context);
+  served.refuse(runId, error);
+  await batch.handBack();
+}
+
+/** Nobody waits for it any more. */
+async function drop(batch: TakenBatch, error: unknown): Promise<void> {
+  try {
+    await batch.fail(redacted(error), { hopeless: true });
+    await batch.remove();
+  } catch {
+    // The queue was dropped meanwhile, and the batch with it.
+  }
+}
+
+function redacted(error: unknown): Error {
+  const safe = redactError(error);
+  return safe instanceof Error ? safe : new Error(String(safe));
+}
+
+async function countAttempt({ batch, error }: FailedWork, context: FailureContext): Promise<void> {
+  const { logger } = context;
+  const hopeless = batch.givenUp !== null || isEmbedlineError(error, 'JOB_INVALID');
+  const cause = redacted(error);
+  if (!(await batch.fail(cause, { hopeless }))) return;
+  try {
+    await abandonBatch(batch.data, cause, batch.attemptsMade + 1, context);
+    // Its dead letters say more, and keep what it takes to try again.
+    await batch.remove();
+    logger.error({ jobId: batch.id, err: cause }, 'Gave up on a batch: its chunks are dead letters');
+  } catch (failure) {
+    const message = `Could not record a failed batch: ${messageOf(failure)}`;
+    logger.error({ jobId: batch.id, err: failure }, message);
+  }
+}
