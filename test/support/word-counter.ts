@@ -4,5 +4,10 @@ import type { TokenCounter } from '@embedline/core';
 export const wordCounter: TokenCounter = {
   specialTokens: 2,
   additive: false,
-  count: (text) => text.match(/[\p{L}\p{N}]{1,12}|[^\s\p{L}\p{N}]/gu)?.length ?? 0,
+  count,
+  measure: (text) => ({ tokens: count(text), unknown: 0, unknownCharacters: 0 }),
 };
+
+function count(text: string): number {
+  return text.match(/[\p{L}\p{N}]{1,12}|[^\s\p{L}\p{N}]/gu)?.length ?? 0;
+}

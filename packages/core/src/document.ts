@@ -47,8 +47,10 @@ export interface Chunk {
   readonly end: number;
   /** The document's title and the headings above; see chunking/section-title.ts. */
   readonly title: string | null;
-  /** Length in the model's tokens, special tokens included. */
+  /** Tokens that the model gets for it: special tokens and prefix included, and the title where that is embedded. */
   readonly tokens: number;
+  /** Tokens of its text that stand for what is not in the model's vocabulary. */
+  readonly unknownTokens: number;
 }
 
 /**

@@ -37,7 +37,10 @@ export function canonicalMetadata(metadata: Metadata): string {
 }
 
 /** Hash of all that a point's payload holds besides what the vector is made from. */
-export function payloadHash(chunk: Chunk, metadata: Metadata): string {
+export function payloadHash(
+  chunk: Pick<Chunk, 'start' | 'end' | 'tokens' | 'title'>,
+  metadata: Metadata,
+): string {
   return shortHash([
     String(chunk.start),
     String(chunk.end),

@@ -7,6 +7,12 @@ import { PAYLOAD_SCHEMA_VERSION } from './vector-store/payload.ts';
  * everything that determines which chunks a document has and what their payloads hold.
  */
 export function pipelineFingerprint(chunking: ChunkingOptions): string {
-  const parts = [CHUNKING_VERSION, PAYLOAD_SCHEMA_VERSION, chunking.maxTokens, chunking.overlapTokens];
+  const parts = [
+    CHUNKING_VERSION,
+    PAYLOAD_SCHEMA_VERSION,
+    chunking.maxTokens,
+    chunking.overlapTokens,
+    ...(chunking.embedTitle === true ? ['title'] : []),
+  ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }

@@ -50,7 +50,10 @@ export async function openPipeline(
 
 function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: ModelSpec): ChunkingOptions {
   try {
-    return parseChunkingOptions({ maxTokens: chunkTokens, overlapTokens }, model.maxTokens);
+    return parseChunkingOptions(
+      { maxTokens: chunkTokens, overlapTokens, passagePrefix: model.passagePrefix },
+      model.maxTokens,
+    );
   } catch (cause) {
     if (!(cause instanceof ZodError)) throw cause;
     throw new EmbedlineError(

@@ -4,6 +4,15 @@ import { hashText } from './hash-text.ts';
 /** A chunk is filled at least so far before a cut is looked for, where the structure allows it. */
 const MIN_FILL = 0.55;
 
+type WeighedAtom = Atom & { readonly weight: number };
+
+export interface CutLimits {
+  /** Weight of a chunk's own text at most. */
+  readonly maxTokens: number;
+  /** Characters of it at most, with the blanks between its atoms. */
+  readonly maxCharacters: number;
+}
+
 /**
  * Chooses where chunks begin. Among the places that fill a chunk between 55 and 100 %, the strongest structure wins
  * (heading, paragraph, line, sentence, word), and among equals the one with the lowest hash of the text around it.
@@ -11,26 +20,23 @@ const MIN_FILL = 0.55;
  * versions of a text choose the same places again soon behind their difference, because what decides is the same there.
  * Sections that fill less than 55 % are joined with the next.
  *
- * @param atoms each of at most `budget` tokens
+ * @param atoms each fits into a chunk by itself
  * @returns positions of the first atoms of chunks; empty without atoms
  */
-export function chooseCuts(
-  text: string,
-  atoms: readonly (Atom & { readonly tokens: number })[],
-  budget: number,
-): number[] {
+export function chooseCuts(text: string, atoms: readonly WeighedAtom[], limits: CutLimits): number[] {
   const cuts: number[] = [];
-  for (let first = 0; first < atoms.length; first = nextCut(text, atoms, first, budget)) cuts.push(first);
+  for (let first = 0; first < atoms.length; first = nextCut(text, atoms, first, limits)) cuts.push(first);
   return cuts;
 }
 
 function nextCut(
   text: string,
-  atoms: readonly (Atom & { readonly tokens: number })[],
+  atoms: readonly WeighedAtom[],
   first: number,
-  budget: number,
+  { maxTokens, maxCharacters }: CutLimits,
 ): number {
   let filled = 0;
+  const start = atoms[first]?.start ?? 0;
   let best = -1;
   let fallback = first + 1;
   for (let position = first; position < atoms.length; position += 1) {
@@ -38,11 +44,12 @@ function nextCut(
     if (atom === undefined) break;
     if (position > first && atom.cutBefore !== CUT.never) {
       fallback = position;
-      if (filled >= budget * MIN_FILL && (best === -1 || isBetter(text, atoms, position, best)))
+      if (filled >= maxTokens * MIN_FILL && (best === -1 || isBetter(text, atoms, position, best)))
         best = position;
     }
-    filled += atom.tokens;
-    if (filled > budget) return best === -1 ? fallback : best;
+    filled += atom.weight;
+    if (filled > maxTokens || (position > first && atom.end - start > maxCharacters))
+      return best === -1 ? fallback : best;
   }
   return atoms.length;
 }

@@ -2,10 +2,12 @@ import type { Chunk } from '../document.ts';
 import type { TokenCounter } from '../embedder/embedder.ts';
 import { findAtoms, type Atom } from './atoms.ts';
 import type { TextFormat } from './blocks.ts';
+import { chunkBudget, type ChunkBudget } from './chunk-budget.ts';
 import type { ChunkingOptions } from './chunking-options.ts';
 import { chooseCuts } from './choose-cuts.ts';
+import { fitAtom, halve, type CountedAtom } from './fit-atom.ts';
+import { measure } from './measured.ts';
 import { sectionTitle } from './section-title.ts';
-import { splitLong, tear, type Piece } from './split-long.ts';
 import { trim } from './white-space.ts';
 
 /** What is cut. */
@@ -18,11 +20,15 @@ export interface ChunkableText {
   readonly bodyStart?: number;
 }
 
-/** An atom that fits into a chunk, with its length in tokens. */
-export interface CountedAtom extends Atom {
-  readonly tokens: number;
-  /** Begins or ends within a word: its tokens joined with its neighbours' may be fewer. */
-  readonly torn: boolean;
+type Unplaced = Omit<Chunk, 'index'>;
+
+interface Cutting {
+  readonly text: string;
+  /** Title of a run of atoms, as it is not yet shortened. */
+  readonly titleOf: (atoms: readonly Atom[]) => string | null;
+  readonly counter: TokenCounter;
+  readonly budget: ChunkBudget;
+  readonly maxTokens: number;
 }
 
 /**
@@ -30,80 +36,62 @@ export interface CountedAtom extends Atom {
  * fall back into step after an edit, since each cut is chosen from the text around it (see choose-cuts.ts): an edited
  * paragraph changes its own chunks and, rarely, a few behind it.
  *
- * Every chunk is `text.slice(start, end)` without white space at its ends, and at most `maxTokens` long; every
- * character that is not white space is in a chunk.
+ * Every chunk is `text.slice(start, end)` without white space at its ends, and at most `maxTokens` long with all that
+ * is embedded with it: special tokens, the model's prefix, and the title where that is asked for. Every character that
+ * is not white space is in a chunk, but for text that has no tokens at all (zero-width characters alone).
+ * @throws EmbedlineError USAGE when the options leave no room for text
  */
 export function createChunker(
   options: ChunkingOptions,
   counter: TokenCounter,
 ): (document: ChunkableText) => Chunk[] {
-  const budget = options.maxTokens - counter.specialTokens - options.overlapTokens;
-  return ({ text, title, format = 'plain', bodyStart = 0 }) => {
-    const whole = format === 'plain' ? wholeText(text, title, budget, counter) : null;
-    if (whole !== null) return [whole];
-    const atoms = findAtoms(text, format, bodyStart).flatMap((atom) => fit(text, atom, budget, counter));
-    const cuts = chooseCuts(text, atoms, budget);
-    const titles = titlesOf(title, atoms);
-    return cuts.map((first, index) => {
-      const last = (cuts[index + 1] ?? atoms.length) - 1;
-      const from =
-        index === 0 ? first : withOverlap(atoms, first, (cuts[index - 1] ?? 0) + 1, options.overlapTokens);
-      return toChunk(text, titles(first, last), atoms, { from, last }, index, counter);
-    });
+  const { maxTokens, overlapTokens } = options;
+  const budget = chunkBudget(options, counter);
+  const { maxCharacters } = budget;
+  return (document) => {
+    const { text, title, format = 'plain', bodyStart = 0 } = document;
+    const whole = format === 'plain' ? wholeText(document, { counter, budget, maxTokens }) : null;
+    if (whole !== null) return [{ index: 0, ...whole }];
+    const found = findAtoms(text, format, bodyStart);
+    const titleOf = titlesOf(title, found);
+    const cutting = { text, titleOf, counter, budget, maxTokens };
+    const textTokens = budget.textTokens(eachSection(found).map((atom) => titleOf([atom])));
+    const atoms = found.flatMap((atom) =>
+      fitAtom(atom, { text, counter, maxTokens: textTokens, maxCharacters }),
+    );
+    const cuts = chooseCuts(text, atoms, { maxTokens: textTokens, maxCharacters });
+    return cuts
+      .flatMap((first, index) => {
+        const earliest = (cuts[index - 1] ?? 0) + 1;
+        const from = index === 0 ? first : withOverlap(atoms, first, earliest, overlapTokens);
+        return toChunks(atoms.slice(first, cuts[index + 1]), atoms.slice(from, first), cutting);
+      })
+      .map((chunk, index) => ({ index, ...chunk }));
   };
 }
 
 /** A token of prose has four to six characters: what is longer by far is not counted only to find that it does not fit. */
-const MAX_CHARACTERS_PER_TOKEN = 8;
+const PROSE_CHARACTERS_PER_TOKEN = 8;
 
 /**
  * A text that fits into one chunk, without a look at its structure, which would only put together again what it took
  * apart; null when it does not fit, or when the tokens of its parts may not add up to its own.
  */
-function wholeText(text: string, title: string | null, budget: number, counter: TokenCounter): Chunk | null {
-  if (!counter.additive || text.length > budget * MAX_CHARACTERS_PER_TOKEN) return null;
-  const { start, end } = trim(text, 0, text.length);
+function wholeText(
+  { text, title, bodyStart = 0 }: ChunkableText,
+  { counter, budget, maxTokens }: Pick<Cutting, 'counter' | 'budget' | 'maxTokens'>,
+): Unplaced | null {
+  const section = sectionTitle(title, [[]]);
+  const textTokens = budget.textTokens([section]);
+  if (!counter.additive || text.length > textTokens * PROSE_CHARACTERS_PER_TOKEN) return null;
+  const { start, end } = trim(text, bodyStart, text.length);
   const content = text.slice(start, end);
-  const tokens = counter.count(content);
-  if (start === end || tokens > budget) return null;
-  return { index: 0, text: content, start, end, title, tokens: tokens + counter.specialTokens };
-}
-
-/** The atom as it is when it fits, else its pieces that do. */
-function fit(text: string, atom: Atom, budget: number, counter: TokenCounter): CountedAtom[] {
-  const tokens = countWithin(text, atom.start, atom.end, budget, counter);
-  if (tokens <= budget) return [{ ...atom, tokens, torn: false }];
-  return splitLong(text, atom.start, atom.end)
-    .flatMap((piece) => fitPiece(text, piece, budget, counter))
-    .map((piece, index) => ({ ...atom, ...piece, cutBefore: index === 0 ? atom.cutBefore : 0 }));
-}
-
-function fitPiece(
-  text: string,
-  piece: Piece,
-  budget: number,
-  counter: TokenCounter,
-): (Piece & { tokens: number })[] {
-  const tokens = countWithin(text, piece.start, piece.end, budget, counter);
-  const length = piece.end - piece.start;
-  // A single character cannot be cut further; it is the model's affair to cut its tokens.
-  if (tokens <= budget || length <= 2) return [{ ...piece, tokens: Math.min(tokens, budget) }];
-  return tear(text, piece.start, piece.end, Math.max(1, length >> 1)).flatMap((half) => {
-    const trimmed = { ...half, ...trim(text, half.start, half.end) };
-    return trimmed.start === trimmed.end ? [] : fitPiece(text, trimmed, budget, counter);
-  });
-}
-
-/** Texts that cannot fit are not counted to their end: no tokenizer makes less than one token of 200 characters of prose. */
-function countWithin(
-  text: string,
-  start: number,
-  end: number,
-  budget: number,
-  counter: TokenCounter,
-): number {
-  if (end - start > budget * 200) return Infinity;
-  return counter.count(text.slice(start, end));
+  const { tokens, unknown, weight } = measure(content, counter);
+  if (tokens === 0 || weight > textTokens) return null;
+  const stored = budget.titleOf(section);
+  const inputTokens = budget.inputTokens(content, stored, tokens);
+  if (inputTokens > maxTokens) return null;
+  return { text: content, start, end, title: stored, tokens: inputTokens, unknownTokens: unknown };
 }
 
 /** The first atom of the overlap: whole atoms before `first` that fit into it, but never all of the preceding chunk. */
@@ -115,44 +103,67 @@ function withOverlap(
 ): number {
   let from = first;
   for (let room = overlapTokens; from > earliest; from -= 1) {
-    room -= atoms[from - 1]?.tokens ?? Infinity;
+    room -= atoms[from - 1]?.weight ?? Infinity;
     if (room < 0) break;
   }
   return from;
 }
 
-/** Titles of runs of atoms. What stands above all headings has the first of them, where the document has no title. */
-function titlesOf(
-  title: string | null,
-  atoms: readonly CountedAtom[],
-): (first: number, last: number) => string | null {
-  const firstHeading = atoms.find(({ headings }) => headings.length > 0)?.headings[0] ?? null;
-  return (first, last) => {
-    const sections = new Set(atoms.slice(first, last + 1).map(({ headings }) => headings));
-    return sectionTitle(title, [...sections]) ?? firstHeading;
-  };
+/** These are white space for us and nothing at all for some tokenizers, which join what is beside them. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const JOINING_SPACES = /[\v\f\u0085\u2028\u2029\ufeff]/;
+
+/**
+ * The chunk of some atoms; several where they turn out not to fit, since the tokens of torn words, or of tokenizers that
+ * look beyond words, may be more together than apart; none when they have no tokens.
+ */
+function toChunks(
+  own: readonly CountedAtom[],
+  overlap: readonly CountedAtom[],
+  cutting: Cutting,
+): Unplaced[] {
+  const { text, counter, budget, maxTokens } = cutting;
+  const all = [...overlap, ...own];
+  const [start, end] = [all[0]?.start ?? 0, all.at(-1)?.end ?? 0];
+  const content = text.slice(start, end);
+  const addsUp = counter.additive && !all.some(({ torn }) => torn) && !JOINING_SPACES.test(content);
+  const { tokens, unknown } = addsUp ? sumOf(all) : measure(content, counter);
+  if (tokens === 0) return [];
+  const title = budget.titleOf(cutting.titleOf(own));
+  const inputTokens = budget.inputTokens(content, title, tokens);
+  const parts = inputTokens <= maxTokens ? [] : divide(own, cutting);
+  if (inputTokens > maxTokens && overlap.length > 0) return toChunks(own, overlap.slice(1), cutting);
+  if (parts.length > 0) return parts.flatMap((part) => toChunks(part, [], cutting));
+  return [{ text: content, start, end, title, tokens: inputTokens, unknownTokens: unknown }];
 }
 
-function toChunk(
-  text: string,
-  title: string | null,
-  atoms: readonly CountedAtom[],
-  { from, last }: { from: number; last: number },
-  index: number,
-  counter: TokenCounter,
-): Chunk {
-  const own = atoms.slice(from, last + 1);
-  const start = own[0]?.start ?? 0;
-  const end = own.at(-1)?.end ?? 0;
-  const content = text.slice(start, end);
-  const exact = counter.additive && !own.some(({ torn }) => torn);
-  const tokens = exact ? own.reduce((sum, atom) => sum + atom.tokens, 0) : counter.count(content);
-  return {
-    index,
-    text: content,
-    start,
-    end,
-    title,
-    tokens: tokens + counter.specialTokens,
-  };
+function sumOf(atoms: readonly CountedAtom[]): { tokens: number; unknown: number } {
+  let [tokens, unknown] = [0, 0];
+  for (const atom of atoms) {
+    tokens += atom.tokens;
+    unknown += atom.unknown;
+  }
+  return { tokens, unknown };
+}
+
+/** Two parts of some atoms, or of the only one; empty when that cannot be cut. */
+function divide(own: readonly CountedAtom[], { text, counter }: Cutting): CountedAtom[][] {
+  const [only] = own;
+  const middle = own.length >> 1;
+  if (own.length > 1) return [own.slice(0, middle), own.slice(middle)];
+  if (only === undefined) return [];
+  return halve(only, { text }).map((half) => [
+    { ...half, ...measure(text.slice(half.start, half.end), counter) },
+  ]);
+}
+
+/** Titles of runs of atoms. What stands above all headings has the first of them, where the document has no title. */
+function titlesOf(title: string | null, atoms: readonly Atom[]): (run: readonly Atom[]) => string | null {
+  const firstHeading = atoms.find(({ headings }) => headings.length > 0)?.headings[0] ?? null;
+  return (run) => sectionTitle(title, [...new Set(run.map(({ headings }) => headings))]) ?? firstHeading;
+}
+
+/** The first atom of each section: its atoms have one array of headings. */
+function eachSection(atoms: readonly Atom[]): Atom[] {
+  return atoms.filter(({ headings }, index) => headings !== atoms[index - 1]?.headings);
 }

@@ -5,20 +5,29 @@ export const CHUNKING_VERSION = 2;
 
 /** How documents are cut. */
 export interface ChunkingOptions {
-  /** Most tokens of a chunk, special tokens included. Defaults to the model's longest input. */
+  /** Most tokens that the model gets for a chunk, special tokens and prefix included. Defaults to its longest input. */
   readonly maxTokens: number;
   /**
    * Tokens of the preceding text that a chunk repeats at its start. Defaults to 0: chunks end at the ends of
    * paragraphs and sentences, so nothing is torn, and every repeated token is embedded twice.
    */
   readonly overlapTokens: number;
+  /** What the model wants before each text. Defaults to nothing. */
+  readonly passagePrefix?: string;
+  /** Embed each chunk's title above its text. Defaults to false. */
+  readonly embedTitle?: boolean;
 }
 
 const MIN_CHUNK_TOKENS = 16;
 
 /** @throws ZodError that names the option */
 export function parseChunkingOptions(
-  options: { readonly maxTokens?: number | undefined; readonly overlapTokens?: number | undefined },
+  options: {
+    readonly maxTokens?: number | undefined;
+    readonly overlapTokens?: number | undefined;
+    readonly passagePrefix?: string | undefined;
+    readonly embedTitle?: boolean | undefined;
+  },
   modelMaxTokens: number,
 ): ChunkingOptions {
   const maxTokens = z
@@ -37,5 +46,11 @@ export function parseChunkingOptions(
       `expected an overlap of at most half a chunk (${Math.floor(maxTokens / 2)} tokens)`,
     )
     .parse(options.overlapTokens ?? 0);
-  return Object.freeze({ maxTokens, overlapTokens });
+  const { passagePrefix = '', embedTitle = false } = options;
+  return Object.freeze({
+    maxTokens,
+    overlapTokens,
+    ...(passagePrefix === '' ? {} : { passagePrefix }),
+    ...(embedTitle ? { embedTitle } : {}),
+  });
 }

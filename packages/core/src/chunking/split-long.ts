@@ -35,7 +35,8 @@ export function splitLong(text: string, start: number, end: number): Piece[] {
     if (position === wordStart) break;
     if (position - wordStart > MAX_WORD_LENGTH) {
       endGroup();
-      pieces.push(...tear(text, wordStart, position));
+      // Not spread into arguments: a word may have millions of pieces.
+      for (const piece of tear(text, wordStart, position)) pieces.push(piece);
       continue;
     }
     if (words === 0) groupStart = wordStart;

@@ -45,10 +45,20 @@ export interface Embedder {
   close(): Promise<void>;
 }
 
+export interface MeasuredText {
+  readonly tokens: number;
+  /** Tokens among them that stand for what is not in the vocabulary. */
+  readonly unknown: number;
+  /** Characters (UTF-16 units) that they stand for. */
+  readonly unknownCharacters: number;
+}
+
 /** Counts tokens as the model will, for cutting documents into chunks. */
 export interface TokenCounter {
   /** Tokens of the text alone, without special tokens. 0 for an empty text. */
   count(text: string): number;
+  /** The same, with what of the text the model has no tokens for. */
+  measure(text: string): MeasuredText;
   /** Special tokens that the model adds around each text, e.g. 2 for [CLS] and [SEP]. */
   readonly specialTokens: number;
   /** True when the tokens of two texts, joined where a word ends, are the tokens of each. */

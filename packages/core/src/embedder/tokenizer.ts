@@ -16,9 +16,6 @@ const definitionSchema = z.looseObject({
   model: z.looseObject({ unk_token: z.string().nullish() }),
 });
 
-/** Longer tokens than this, on average, do not occur: text beyond it is cut before tokenising, which is linear in it. */
-const MAX_CHARACTERS_PER_TOKEN = 16;
-
 /** Tokenises as the model was trained, and cuts where the model ends. */
 export interface TextTokenizer extends TokenCounter {
   /** Token ids with the special tokens, at most `maxTokens`; what does not fit is cut off the end of the text. */
@@ -55,10 +52,15 @@ export async function loadTokenizer(
   const closing = commonSuffixLength(empty, whole('a', specialTokens));
   const [before, after] = [empty.slice(0, empty.length - closing), empty.slice(empty.length - closing)];
   const words = new WordTokens((text) => whole(text, false), special);
-  const encode = (text: string) =>
-    byWord ? [...before, ...words.encode(text), ...after] : whole(text, specialTokens);
+  // One more than fits says that the text was cut; what is behind it need not be tokenized.
+  const encode = (text: string, most: number) =>
+    byWord
+      ? [...before, ...words.encode(text, most + 1).slice(0, most + 1), ...after]
+      : whole(text, specialTokens);
+  const unknownId = unknownToken === null ? null : (tokenizer.token_to_id(unknownToken) ?? null);
+  const measure = measureWith(unknownId, (id) => tokenizer.id_to_token(id));
   return {
-    unknownId: unknownToken === null ? null : (tokenizer.token_to_id(unknownToken) ?? null),
+    unknownId,
     vocabularySize: [...tokenizer.get_vocab().values()].reduce((size, id) => Math.max(size, id + 1), 0),
     isSpecial: (id) => addedTokens.get(id)?.special === true,
     tokenOf: (id) => tokenizer.id_to_token(id),
@@ -66,13 +68,44 @@ export async function loadTokenizer(
     specialTokens: empty.length,
     additive: splitsWords,
     count: (text) => (byWord ? words.count(text) : text === '' ? 0 : whole(text, false).length),
-    encode: (text, maxTokens) => {
-      const longest = maxTokens * MAX_CHARACTERS_PER_TOKEN;
-      const ids = encode(text.length > longest ? text.slice(0, longest).toWellFormed() : text);
-      const truncated = ids.length > maxTokens || text.length > longest;
-      if (ids.length <= maxTokens) return { ids, truncated };
-      return { ids: [...ids.slice(0, maxTokens - closing), ...ids.slice(ids.length - closing)], truncated };
+    measure: (text) => {
+      const sum = { tokens: 0, unknown: 0, unknownCharacters: 0 };
+      const add = (ids: readonly number[], word: string) => {
+        sum.tokens += ids.length;
+        if (unknownId === null || !ids.includes(unknownId)) return true;
+        const { unknown, unknownCharacters } = measure(ids, word);
+        sum.unknown += unknown;
+        sum.unknownCharacters += unknownCharacters;
+        return true;
+      };
+      if (byWord) words.each(text, add);
+      else if (text !== '') add(whole(text, false), text);
+      return sum;
     },
+    encode: (text, maxTokens) => {
+      const ids = encode(text, maxTokens);
+      if (ids.length <= maxTokens) return { ids, truncated: false };
+      return {
+        ids: [...ids.slice(0, maxTokens - closing), ...ids.slice(ids.length - closing)],
+        truncated: true,
+      };
+    },
+  };
+}
+
+/** Marks of tokens that are no characters of a text: of WordPiece, SentencePiece and byte-level BPE. */
+const TOKEN_MARKS = /^##|[\u2581\u0120\u010a]/g;
+
+/** How much of some text its unknown tokens stand for: what the other tokens leave. */
+function measureWith(unknownId: number | null, tokenOf: (id: number) => string | undefined) {
+  return (ids: readonly number[], text: string) => {
+    let [unknown, known] = [0, 0];
+    for (const id of ids) {
+      if (id === unknownId) unknown += 1;
+      else known += (tokenOf(id) ?? '').replace(TOKEN_MARKS, '').length;
+    }
+    const characters = text.replace(/\s+/g, '').length;
+    return { unknown, unknownCharacters: Math.max(unknown, characters - known) };
   };
 }
 

@@ -25,20 +25,27 @@ export class WordTokens {
 
   count(text: string): number {
     let count = 0;
-    this.#eachWord(text, (ids) => (count += ids.length));
+    this.each(text, (ids) => {
+      count += ids.length;
+      return true;
+    });
     return count;
   }
 
-  encode(text: string): number[] {
+  /** @param most tokens that are wanted; the rest of a text behind them is not looked at. Defaults to all */
+  encode(text: string, most = Infinity): number[] {
     const all: number[] = [];
-    this.#eachWord(text, (ids) => {
+    this.each(text, (ids) => {
       for (const id of ids) all.push(id);
+      return all.length < most;
     });
     return all;
   }
 
-  #eachWord(text: string, take: (ids: readonly number[]) => void): void {
-    for (let start = 0; start < text.length;) {
+  /** Hands over the tokens of each word and the word, in order, until `take` says false. */
+  each(text: string, take: (ids: readonly number[], word: string) => boolean): void {
+    let goOn = true;
+    for (let start = 0; goOn && start < text.length;) {
       let end = start;
       let splits = true;
       for (; end < text.length; end += 1) {
@@ -47,21 +54,31 @@ export class WordTokens {
         if (kind === SPACE) break;
         if (kind === OTHER || this.#joining.has(code)) splits = false;
       }
-      if (splits) this.#eachPart(text, start, end, take);
-      else take(this.#idsOf(text.slice(start, end)));
+      if (splits) goOn = this.#eachPart(text, start, end, take);
+      else {
+        const word = text.slice(start, end);
+        goOn = take(this.#idsOf(word), word);
+      }
       start = end + 1;
     }
   }
 
   /** Of a run of ASCII: words and marks, each by itself, so that `end.` and `end,` are not two words. */
-  #eachPart(text: string, start: number, end: number, take: (ids: readonly number[]) => void): void {
+  #eachPart(
+    text: string,
+    start: number,
+    end: number,
+    take: (ids: readonly number[], word: string) => boolean,
+  ): boolean {
     for (let position = start; position < end;) {
       let next = position + 1;
       if (kindOf(text.charCodeAt(position)) === LETTER)
         while (next < end && kindOf(text.charCodeAt(next)) === LETTER) next += 1;
-      take(this.#idsOf(text.slice(position, next)));
+      const word = text.slice(position, next);
+      if (!take(this.#idsOf(word), word)) return false;
       position = next;
     }
+    return true;
   }
 
   #idsOf(word: string): readonly number[] {
