@@ -53,7 +53,7 @@ const bad = fc
     '{"id":"a","text":"\\udc00\\ud800"}',
     '{"id":"\\ud800","text":"b"}',
     '{"id":"a\\u0000","text":"b"}',
-    '{"id":7,"text":"b"}',
+    '{"id":7.5,"text":"b"}',
     '{"id":"","text":"b"}',
     '{"text":"b"}',
     '{"__proto__":{"id":"a","text":"b"}}',
@@ -126,7 +126,7 @@ test('every line of JSONL that is not blank is a document or a reject that names
         ...lines.flatMap(([{ bytes: own }, end]) => [own, Buffer.from(end)]),
       ]);
       const { documents, rejects, problem } = await collect(
-        readJsonl(inBlocks(bytes, size), 'f.jsonl', RECORD_OPTIONS),
+        readJsonl(inBlocks(bytes, size), 'f.jsonl', { ...RECORD_OPTIONS, strictMetadata: true }),
       );
       expect(problem).toBeNull();
       const read = new Set(documents.map(({ origin }) => origin.line));

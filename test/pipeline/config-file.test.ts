@@ -47,7 +47,7 @@ describe('a configuration file', () => {
       /pipelines\.a b: expected 1 to 100 letters/,
     );
     expect(await problemsOf({ docs: { sources: [3] } })).toMatch(
-      /sources\.0: expected a path, a glob, "-", or \{ command/,
+      /sources\.0: expected a path, a glob, "-", \{ path: .* \} or \{ command/,
     );
     expect(await problemsOf([])).toMatch(/pipelines: expected \{ NAME/);
   });
@@ -63,7 +63,7 @@ describe('a configuration file', () => {
       name: 'docs',
       collection: 'docs',
       directory,
-      idField: 'id',
+      onDuplicate: 'dead-letter',
       maxDelete: 0.05,
       keepGenerations: 1,
     });

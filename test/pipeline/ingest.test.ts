@@ -256,7 +256,7 @@ test('files and folders: text with metadata beside it, Markdown with headings, C
   const byDocument = new Map(points.map((chunk) => [chunk.documentId, chunk]));
   expect([...byDocument.keys()].sort()).toEqual(['r1', 'speech.txt', 'sub/guide.md']);
   expect({ ...byDocument.get('speech.txt')?.metadata }).toEqual({ year: 1961, president: 'John' });
-  expect({ ...byDocument.get('r1')?.metadata }).toEqual({ year: 1999 });
+  expect({ ...byDocument.get('r1')?.metadata }).toEqual({ year: '1999' });
   expect(byDocument.get('sub/guide.md')?.title).toBe('Guide');
   await rm(join(corpus, 'sub'), { recursive: true });
 });

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Corpus } from '../../apps/producer/src/readers/corpus.ts';
-import { DEFAULT_READ_LIMITS } from '../../apps/producer/src/readers/read-item.ts';
+import { DEFAULT_RECORD_OPTIONS } from '../../apps/producer/src/readers/read-item.ts';
 
 /** A corpus of JSON lines with a year beside the text. */
 export function corpusOf({
@@ -14,10 +14,7 @@ export function corpusOf({
     sources,
     cwd,
     stdin: Readable.from([]),
-    idField: 'id',
-    textField: 'text',
-    titleField: 'title',
+    ...DEFAULT_RECORD_OPTIONS,
     metadataFields: [{ name: 'year', from: 'year' }],
-    limits: DEFAULT_READ_LIMITS,
   });
 }

@@ -1,14 +1,13 @@
 import type { DeadLetter, Document } from '@embedline/core';
 import {
   DEFAULT_READ_LIMITS,
+  DEFAULT_RECORD_OPTIONS,
   type ReadItem,
   type RecordOptions,
 } from '../../apps/producer/src/readers/read-item.ts';
 
 export const RECORD_OPTIONS: RecordOptions = {
-  idField: 'id',
-  textField: 'text',
-  titleField: 'title',
+  ...DEFAULT_RECORD_OPTIONS,
   metadataFields: [{ name: 'kept', from: 'kept' }],
   limits: { ...DEFAULT_READ_LIMITS, maxLineBytes: 80_000, maxMetadataBytes: 2000 },
 };

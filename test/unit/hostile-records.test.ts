@@ -10,7 +10,11 @@ import { temporaryDirectory } from '../support/temporary.ts';
 
 const readLine = (line: string) =>
   collect(
-    readJsonl(inBlocks(Buffer.from(line), 100), 'f', { ...RECORD_OPTIONS, limits: DEFAULT_READ_LIMITS }),
+    readJsonl(inBlocks(Buffer.from(line), 100), 'f', {
+      ...RECORD_OPTIONS,
+      limits: DEFAULT_READ_LIMITS,
+      strictMetadata: true,
+    }),
   );
 
 const MEBIBYTE = 1024 * 1024;
@@ -87,7 +91,7 @@ describe('JSON that says two things', () => {
     expect(
       rejects.map(({ documentId, reason }) => [
         documentId,
-        /^field "kept" holds -?\d.*lose digits/.test(reason),
+        /^field "kept": it holds -?\d.*lose digits/.test(reason),
       ]),
     ).toEqual(refused ? [['a', true]] : []);
     if (!refused) expect(documents.map(({ metadata }) => metadata['kept'])).toEqual([JSON.parse(number)]);
@@ -97,7 +101,7 @@ describe('JSON that says two things', () => {
     const deep = nested('[', ']', 1_000_000);
     expect((await readLine(`{"id":"a","text":"x","other":${deep}}`)).documents).toHaveLength(1);
     expect((await readLine(`{"id":"a","text":"x","kept":${deep}}`)).rejects).toMatchObject([
-      { documentId: 'a', reason: expect.stringMatching(/"kept" is nested/) as string },
+      { documentId: 'a', reason: expect.stringMatching(/"kept": it is nested/) as string },
     ]);
     expect((await readLine('{"a":'.repeat(1_000_000))).rejects).toMatchObject([
       { reason: expect.stringMatching(/^not JSON/) as string },

@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Corpus, type CorpusOptions } from '../../apps/producer/src/readers/corpus.ts';
-import { DEFAULT_READ_LIMITS, type ReadItem } from '../../apps/producer/src/readers/read-item.ts';
-import { parseMetadataFields } from '../../apps/producer/src/readers/record.ts';
+import { DEFAULT_RECORD_OPTIONS, type ReadItem } from '../../apps/producer/src/readers/read-item.ts';
+import { parseMetadataFields } from '../../apps/producer/src/readers/metadata-fields.ts';
 import { splitLines } from '../../apps/producer/src/readers/split-lines.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -16,11 +16,7 @@ async function read(cwd: string, options: Partial<CorpusOptions>) {
     sources: ['.'],
     cwd,
     stdin: Readable.from([]),
-    idField: 'id',
-    textField: 'text',
-    titleField: 'title',
-    metadataFields: [],
-    limits: DEFAULT_READ_LIMITS,
+    ...DEFAULT_RECORD_OPTIONS,
     ...options,
   });
   const items: ReadItem[] = [];
@@ -101,27 +97,31 @@ describe('files', () => {
     expect(await corpus.survey()).toEqual({ files: 2, bytes });
   });
 
-  test('CSV: quotes, embedded newlines, numbers; a ragged row costs itself', async () => {
+  test('CSV: quotes, embedded newlines; values are texts; a short row is told, a long one costs itself', async () => {
     const cwd = await temporaryDirectory();
     await writeFile(
       join(cwd, 'a.csv'),
-      '\uFEFFid,text,year\n1,"two\nlines, ""quoted""",2009\nragged,row\nlast,007,07\n',
+      '\uFEFFid,text,year\n1,"two\nlines, ""quoted""",2009\nragged,row\nlast,007,07\nlong,x,1,2\n',
     );
-    const { documents, rejects } = await read(cwd, { metadataFields: parseMetadataFields('year') });
+    const { documents, rejects, corpus } = await read(cwd, { metadataFields: parseMetadataFields('year') });
     expect(documents.map(({ id, text, metadata }) => ({ id, text, ...metadata }))).toEqual([
-      { id: '1', text: 'two\nlines, "quoted"', year: 2009 },
+      { id: '1', text: 'two\nlines, "quoted"', year: '2009' },
+      { id: 'ragged', text: 'row' },
       { id: 'last', text: '007', year: '07' },
     ]);
-    expect(rejects).toMatchObject([{ reason: 'the row has 2 columns, the header 3' }]);
+    expect(corpus.report.shortRows).toEqual({ rows: 1, at: 'a.csv:4' });
+    expect(rejects).toMatchObject([{ reason: 'the row has 4 columns, the header 3' }]);
   });
 
-  test('Markdown: front matter and titles; a sidecar that is broken costs its document', async () => {
+  test('Markdown: front matter and titles; a sidecar that is broken costs its document when metadata is strict', async () => {
     const cwd = await temporaryDirectory();
     await writeFile(join(cwd, 'a.md'), '---\ntitle: "The title"\n---\n# Head\n\nText.');
     await writeFile(join(cwd, 'b.md'), '# Head\n\nText.');
     await writeFile(join(cwd, 'c.txt'), 'Text.');
     await writeFile(join(cwd, 'c.json'), '{broken');
-    const { documents, rejects } = await read(cwd, { metadataFields: parseMetadataFields('year') });
+    const metadataFields = parseMetadataFields('year');
+    expect((await read(cwd, { metadataFields })).documents).toHaveLength(3);
+    const { documents, rejects } = await read(cwd, { metadataFields, strictMetadata: true });
     expect(documents.map(({ id, title }) => [id, title])).toEqual([
       ['a.md', 'The title'],
       ['b.md', 'Head'],
@@ -131,7 +131,7 @@ describe('files', () => {
     ]);
   });
 
-  test('a decompression bomb, a cut gzip and a link that leads out cost that file, and the reading is incomplete', async () => {
+  test('a decompression bomb and a cut gzip cost that file, and the reading is incomplete; a link is told', async () => {
     const cwd = await temporaryDirectory();
     await mkdir(join(cwd, 'in'));
     await writeFile(join(cwd, 'in', 'bomb.jsonl.gz'), gzipSync(Buffer.alloc(20_000_000, ' ')));
@@ -144,9 +144,11 @@ describe('files', () => {
     expect(rejects.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/more than 200 times its size/),
       expect.stringMatching(/not a complete gzip file/),
-      expect.stringMatching(/leads out of its source/),
     ]);
-    expect(corpus.problemCount).toBe(3);
+    expect(corpus.problemCount).toBe(2);
+    expect(corpus.report.links.sample).toEqual([
+      { path: 'in/link.txt', why: 'it leads to a file (--follow-links)' },
+    ]);
   });
 
   test('a file that grows while it is read makes the reading incomplete', async () => {
@@ -157,11 +159,7 @@ describe('files', () => {
       sources: [file],
       cwd,
       stdin: Readable.from([]),
-      idField: 'id',
-      textField: 'text',
-      titleField: 'title',
-      metadataFields: [],
-      limits: DEFAULT_READ_LIMITS,
+      ...DEFAULT_RECORD_OPTIONS,
     });
     let count = 0;
     for await (const item of corpus.read()) {
@@ -183,11 +181,7 @@ describe('files', () => {
       sources: ['in.csv'],
       cwd,
       stdin: Readable.from([]),
-      idField: 'id',
-      textField: 'text',
-      titleField: 'title',
-      metadataFields: [],
-      limits: DEFAULT_READ_LIMITS,
+      ...DEFAULT_RECORD_OPTIONS,
     });
     await expect(corpus.read(AbortSignal.abort(new Error('enough'))).next()).rejects.toThrow('enough');
   });
@@ -208,6 +202,6 @@ test('metadata fields are named, renamed, and never reach into a prototype', asy
     metadataFields: parseMetadataFields('list,absent,polluted,toString'),
   });
   expect({ ...documents[0]?.metadata }).toEqual({ list: ['x', 1] });
-  const { rejects } = await read(cwd, { metadataFields: parseMetadataFields('big') });
-  expect(rejects).toMatchObject([{ reason: 'field "big" is not a finite number' }]);
+  const { rejects } = await read(cwd, { metadataFields: parseMetadataFields('big'), strictMetadata: true });
+  expect(rejects).toMatchObject([{ reason: 'field "big": it is not a finite number (--strict-metadata)' }]);
 });

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { DEFAULT_MODEL_ID } from '@embedline/core/base';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import type { PipelineFlags } from '../pipeline/choose-pipelines.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { parsePercentage } from '../pipeline/percentage.ts';
-import { parseMetadataFields } from '../readers/record.ts';
+import { parseMetadataFields } from '../readers/metadata-fields.ts';
+import { addCorpusOptions, asTyped } from './corpus-options.ts';
 
 /** The flags of `ingest`, as commander hands them over; what is absent is the definition's default. */
 export type IngestFlags = PipelineFlags & {
@@ -19,7 +20,7 @@ export type IngestFlags = PipelineFlags & {
  * definition's schema, so that a flag that was given can be told from one that was not.
  */
 export function addPipelineOptions(command: Command): Command {
-  return command
+  return addCorpusOptions(command)
     .option(
       '-c, --collection <name>',
       'the collection; without it the arguments are names of configured pipelines',
@@ -29,21 +30,7 @@ export function addPipelineOptions(command: Command): Command {
     .option('--all', 'every pipeline of the configuration file')
     .option(
       '--root <folder>',
-      "folder from which the ids of text files are counted, e.g. for --partial; default: each source's own",
-    )
-    .addOption(
-      new Option(
-        '--format <format>',
-        'how to read the sources; default: by file ending, jsonl for -',
-      ).choices(['jsonl', 'csv', 'text', 'markdown']),
-    )
-    .option('--id-field <name>', 'field that holds the id of a record; default: id')
-    .option('--text-field <name>', 'field that holds its text; default: text')
-    .option('--title-field <name>', 'field that holds its title, if there is one; default: title')
-    .option(
-      '--metadata-fields <list>',
-      'fields to keep and filter on, e.g. year,president=name; default: none',
-      metadataFields,
+      "folder from which the ids of text files are counted, e.g. for --partial; default: the source's own, or what several have in common",
     )
     .option(
       '--model <id>',
@@ -152,12 +139,9 @@ function sentence(text: string): string {
 
 /** A list that parses, still as it was typed: the definition's schema reads it. */
 export function metadataFields(text: string): string[] {
-  try {
-    parseMetadataFields(text);
-    return text.split(',').filter((part) => part.trim() !== '');
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
+  return asTyped(parseMetadataFields)(text)
+    .split(',')
+    .filter((part) => part.trim() !== '');
 }
 
 export function cosine(text: string): number {

@@ -11,7 +11,7 @@ import {
   type ResolvedModel,
 } from '@embedline/core';
 import { Corpus } from '../readers/corpus.ts';
-import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
+import { DEFAULT_RECORD_OPTIONS } from '../readers/read-item.ts';
 import { sampleChunks } from '../readers/sample-chunks.ts';
 import { formatCount, formatDuration, formatMegabytes } from '../terminal/format.ts';
 import { createLiveArea } from '../terminal/live-area.ts';
@@ -109,11 +109,7 @@ async function sampleOf(
     sources,
     cwd,
     stdin,
-    limits: DEFAULT_READ_LIMITS,
-    idField: 'id',
-    textField: 'text',
-    titleField: 'title',
-    metadataFields: [],
+    ...DEFAULT_RECORD_OPTIONS,
   });
   await corpus.survey();
   const chunking = parseChunkingOptions({}, model.spec.maxTokens);

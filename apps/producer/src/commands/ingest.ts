@@ -83,8 +83,8 @@ export async function ingestPipeline(
     });
     progress.close();
     for (const text of notices) notice(context, text);
-    if (json) printJson(context.stdout, summaryJson(run));
-    else printLine(context.stdout, renderSummary(run, context.style));
+    if (json) printJson(context.stdout, summaryJson(run, pipeline.corpus.report));
+    else printLine(context.stdout, renderSummary(run, context.style, pipeline.corpus.report));
     await rememberRate(config.dataDirectory, run);
     return run.deadLetters > 0 ? EXIT.deadLetters : EXIT.done;
   } catch (error) {
@@ -123,6 +123,7 @@ function ingestOptions(
     model: model.spec,
     fingerprint,
     corpus,
+    onDuplicate: definition.onDuplicate,
     chunk,
     queueLimits: { maxQueuedBatches, maxQueuedBytes },
     rebuild,

@@ -1,5 +1,6 @@
-import type { DeadLetter, Origin } from '@embedline/core';
+import { EmbedlineError, type DeadLetter } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
+import { placeOf } from '../readers/reading-notes.ts';
 import { reject, type ReadItem } from '../readers/read-item.ts';
 import {
   compareDocuments,
@@ -14,7 +15,12 @@ export interface CompareCorpusOptions extends CompareOptions {
   readonly corpus: Corpus;
   /** Gets every document that was read. */
   readonly seen: SeenDocuments;
+  /** What becomes of a document whose id was seen before. Defaults to `dead-letter`; the corpus itself sees to `last`. */
+  readonly onDuplicate?: OnDuplicate | undefined;
 }
+
+/** What becomes of documents that have the id of another. */
+export type OnDuplicate = 'dead-letter' | 'first' | 'last' | 'fail';
 
 /** What a part of the corpus comes to. */
 export interface ComparedWindow {
@@ -50,14 +56,16 @@ export async function* compareCorpus(options: CompareCorpusOptions): AsyncGenera
 }
 
 async function* readWindows(
-  { corpus, seen }: CompareCorpusOptions,
+  options: CompareCorpusOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Window, void> {
+  const { corpus, seen } = options;
   let window = newWindow();
   let mostDocuments = WINDOW_DOCUMENTS.first;
   for await (const item of corpus.read(signal)) {
     signal.throwIfAborted();
-    const known = item.type === 'document' ? withoutDuplicates(item, seen) : item;
+    const known = item.type === 'document' ? withoutDuplicates(item, options) : item;
+    if (known === null || known.type === 'note') continue;
     if (known.type === 'progress') window.bytes += known.bytes;
     else if (known.type === 'document') {
       const format = known.format === 'markdown' ? 'markdown' : 'plain';
@@ -101,18 +109,42 @@ async function compareWindow(window: Window, options: CompareCorpusOptions): Pro
   return { decisions, deadLetters, bytes };
 }
 
-/** Of two documents with one id the first stays; the other becomes a dead letter that names both places. */
-function withoutDuplicates(item: Extract<ReadItem, { type: 'document' }>, seen: SeenDocuments): ReadItem {
-  const { document } = item;
-  const before = seen.add(document.id, document.origin, document.text.length);
+/**
+ * Of two documents with one id the first stays. The other becomes a dead letter that names both places, unless the user
+ * has said what to do. A number and the text that spells it are not meant to be one id, whatever was said.
+ * @returns null for one that is passed over
+ * @throws EmbedlineError DUPLICATE_ID
+ */
+function withoutDuplicates(
+  item: Extract<ReadItem, { type: 'document' }>,
+  { corpus, seen, onDuplicate = 'dead-letter' }: CompareCorpusOptions,
+): ReadItem | null {
+  const { document, numericId = false } = item;
+  const before = seen.add(document.id, document.origin, {
+    length: document.text.length,
+    isNumeric: numericId,
+  });
   if (before === null) return item;
+  const id = JSON.stringify(document.id);
+  const kinds =
+    before.isNumeric === numericId
+      ? ''
+      : numericId
+        ? ' as a text (here it is a number)'
+        : ' as a number (here it is a text)';
+  const reason = `the id ${id} was seen before${kinds}, at ${placeOf(before.origin)}`;
+  if (onDuplicate === 'fail')
+    throw new EmbedlineError(
+      'DUPLICATE_ID',
+      `${placeOf(document.origin)}: ${reason} (--on-duplicate fail). Make the ids different, or say --on-duplicate first or last.`,
+    );
+  if (onDuplicate === 'first' && kinds === '') {
+    corpus.noteDuplicate();
+    return null;
+  }
   return reject(document.origin, {
-    reason: `the id ${JSON.stringify(document.id)} was seen before, at ${placeOf(before)}; the first one stays`,
+    reason: `${reason}; the first one stays`,
     documentId: document.id,
     excerpt: document.text,
   });
-}
-
-function placeOf({ file, line }: Origin): string {
-  return line === undefined ? file : `${file}:${line}`;
 }

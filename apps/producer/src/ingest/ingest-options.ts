@@ -1,5 +1,6 @@
 import type { BatchQueue, RunLedger, RunSpec } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
+import type { OnDuplicate } from './compare-corpus.ts';
 import type { ClaimOptions } from './claim-target.ts';
 import type { CompareOptions } from './compare.ts';
 import type { QueueLimits } from './queue-limits.ts';
@@ -10,6 +11,8 @@ export interface IngestOptions extends ClaimOptions {
   readonly ledger: RunLedger;
   readonly queue: BatchQueue;
   readonly corpus: Corpus;
+  /** Defaults to `dead-letter`. */
+  readonly onDuplicate?: OnDuplicate | undefined;
   readonly chunk: CompareOptions['chunk'];
   readonly queueLimits: QueueLimits;
   /** Largest share of the points that readers see which a run may take away, whatever the cause, 0 to 1. */

@@ -103,6 +103,7 @@ function produceOptions({ spec, target, counts, options }: RunContext, signal: A
     passagePrefix: spec.model.passagePrefix,
     chunk: options.chunk,
     corpus: options.corpus,
+    onDuplicate: options.onDuplicate,
     ledger: options.ledger,
     target: target.points,
     reuseFrom: options.reuse ? target.reuseFrom : null,

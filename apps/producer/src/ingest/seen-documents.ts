@@ -4,10 +4,11 @@ import { keyOf, temporaryDatabase, type TemporaryDatabase } from './temporary-da
 /** A vanished or surplus point is one that this says no to. */
 export interface SeenDocuments {
   /**
-   * Notes a document of one chunk, for now, where it is, and how many UTF-16 code units its text has.
-   * @returns where it was seen before, or null
+   * Notes a document of one chunk, for now, where it is, how many UTF-16 code units its text has, and whether its id was
+   * written as a number.
+   * @returns where and how it was seen before, or null
    */
-  add(documentId: string, origin: Origin, length: number): Origin | null;
+  add(documentId: string, origin: Origin, what: SeenText): SeenBefore | null;
   /** Notes how many chunks it has: what lies beyond is surplus. */
   setChunkCount(documentId: string, chunks: number): void;
   /** Notes a document that is there but could not be read: whatever is stored of it stays. */
@@ -20,6 +21,18 @@ export interface SeenDocuments {
   /** Documents that were read, a page at a time. @throws Error unless their ids were to be kept */
   read(): Iterable<readonly string[]>;
   close(): void;
+}
+
+export interface SeenText {
+  /** Of its text, in UTF-16 code units. */
+  readonly length: number;
+  /** Defaults to false. */
+  readonly isNumeric?: boolean;
+}
+
+export interface SeenBefore {
+  readonly origin: Origin;
+  readonly isNumeric: boolean;
 }
 
 export interface SeenDocument {
@@ -60,37 +73,46 @@ export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: bo
   const database = temporaryDatabase(`
     CREATE TABLE seen(
       document BLOB PRIMARY KEY, chunks INTEGER NOT NULL, file INTEGER NOT NULL, line INTEGER NOT NULL,
-      length INTEGER NOT NULL, given_up INTEGER NOT NULL DEFAULT 0
+      length INTEGER NOT NULL, numeric INTEGER NOT NULL, given_up INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE TABLE files(file TEXT NOT NULL);
     CREATE TABLE read(document TEXT NOT NULL)`);
   const insert = database.prepare(
-    'INSERT INTO seen(document, chunks, file, line, length) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    'INSERT INTO seen(document, chunks, file, line, length, numeric) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
-  const select = database.prepare('SELECT chunks, file, line, length, given_up FROM seen WHERE document = ?');
+  const select = database.prepare(
+    'SELECT chunks, file, line, length, numeric, given_up FROM seen WHERE document = ?',
+  );
   const update = database.prepare('UPDATE seen SET chunks = ? WHERE document = ?');
   const giveUp = database.prepare('UPDATE seen SET given_up = given_up + 1 WHERE document = ?');
   const noteRead = database.prepare('INSERT INTO read VALUES (?)');
   const files = fileNumbers(database);
-  const note = (documentId: string, chunks: number, { file, line = NO_LINE }: Origin, length: number) =>
-    insert.run(keyOf(documentId), chunks, files.numberOf(file), line, length).changes === 1;
+  const note = (
+    documentId: string,
+    chunks: number,
+    { file, line = NO_LINE }: Origin,
+    { length, isNumeric = false }: SeenText,
+  ) =>
+    insert.run(keyOf(documentId), chunks, files.numberOf(file), line, length, Number(isNumeric)).changes ===
+    1;
   const find = (documentId: string): (SeenDocument & Place) | null => {
     const row = select.get(keyOf(documentId));
     return row === undefined ? null : toSeen(row);
   };
   return {
-    add: (documentId, origin, length) => {
-      if (note(documentId, 1, origin, length)) return null;
+    add: (documentId, origin, what) => {
+      if (note(documentId, 1, origin, what)) return null;
       const found = find(documentId);
-      if (found === null) return origin;
+      if (found === null) return { origin, isNumeric: what.isNumeric === true };
       const file = files.nameOf(found.file);
-      return found.line === NO_LINE ? { file } : { file, line: found.line };
+      const before = found.line === NO_LINE ? { file } : { file, line: found.line };
+      return { origin: before, isNumeric: found.isNumeric };
     },
     setChunkCount: (documentId, chunks) => {
       if (chunks !== 1) update.run(chunks, keyOf(documentId));
       if (keepIds) noteRead.run(documentId);
     },
-    protect: (documentId, origin) => void note(documentId, UNREAD, origin ?? UNKNOWN, 0),
+    protect: (documentId, origin) => void note(documentId, UNREAD, origin ?? UNKNOWN, { length: 0 }),
     giveUp: (documentId) => void giveUp.run(keyOf(documentId)),
     find,
     judge: (documentId, chunkIndex) => {
@@ -111,6 +133,7 @@ export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: bo
 interface Place {
   readonly file: number;
   readonly line: number;
+  readonly isNumeric: boolean;
 }
 
 function toSeen(row: Record<string, unknown>): SeenDocument & Place {
@@ -121,6 +144,7 @@ function toSeen(row: Record<string, unknown>): SeenDocument & Place {
     givenUp: number('given_up'),
     file: number('file'),
     line: number('line'),
+    isNumeric: number('numeric') === 1,
   };
 }
 

@@ -7,7 +7,12 @@ import type { PipelineDefinition } from './definition.ts';
  * @throws EmbedlineError USAGE
  */
 export function assertServable({ name, sources }: PipelineDefinition): void {
-  if (!sources.includes('-')) return;
+  if (
+    !sources.some(
+      (source) => source === '-' || (typeof source === 'object' && 'path' in source && source.path === '-'),
+    )
+  )
+    return;
   throw new EmbedlineError(
     'USAGE',
     `Pipeline ${name} reads standard input (source "-"), which an ingest by schedule or --detach has none of. Name a file, or ` +

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { assertCron, DEFAULT_MODEL_ID, messageOf } from '@embedline/core';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
-import { parseMetadataFields } from '../readers/record.ts';
 import { parsePercentage } from './percentage.ts';
+import { corpusShape, sourceSchema } from './reading-schema.ts';
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/;
 
@@ -12,20 +12,8 @@ export const pipelineNameSchema = z
   .string()
   .regex(NAME, "expected 1 to 100 letters, digits, '_', '.' or '-', starting with a letter or digit");
 
-const formatSchema = z.enum(['jsonl', 'csv', 'text', 'markdown']);
 const textSchema = z.string().min(1, 'expected a text that is not empty');
 const limit = (fallback: number) => z.int().min(1).default(fallback);
-
-const sourceSchema = z.union(
-  [
-    textSchema,
-    z.strictObject({
-      command: z.array(textSchema).min(1, 'expected at least a program'),
-      format: formatSchema.optional(),
-    }),
-  ],
-  { error: 'expected a path, a glob, "-", or { command: ["program", "argument", ...] }' },
-);
 
 /** `20`, `'20'` and `'20%'` are the same; becomes a share of 0 to 1. */
 const percentageSchema = z.union([z.number(), z.string()]).transform((value, context) => {
@@ -33,15 +21,6 @@ const percentageSchema = z.union([z.number(), z.string()]).transform((value, con
   if (typeof parsed === 'number') return parsed / 100;
   context.addIssue({ code: 'custom', message: parsed.problem });
   return z.NEVER;
-});
-
-const metadataFieldsSchema = z.array(textSchema).transform((fields, context) => {
-  try {
-    return parseMetadataFields(fields.join(','));
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: messageOf(error) });
-    return z.NEVER;
-  }
 });
 
 /** When a pipeline is to be ingested; `embedline schedule set NAME` puts it into effect. */
@@ -67,18 +46,13 @@ export const scheduleSchema = z
  * the flags of `ingest` can say, under the same names; defaults are the ones that `--help` shows.
  */
 export const pipelineSchema = z.strictObject({
-  /** Files, directories, globs, `-`, or commands; relative to the configuration file. */
+  /** Files, directories, globs, `-`, or commands, each with what holds for it alone; relative to the configuration file. */
   sources: z.array(sourceSchema).min(1, 'expected at least one source'),
   /** Defaults to the pipeline's name. */
   collection: textSchema,
-  /** Folder from which the ids of text files are counted. Defaults to that of each source. */
+  /** Folder from which the ids of text files are counted. Defaults to the source's own, or what several have in common. */
   root: textSchema.optional(),
-  format: formatSchema.optional(),
-  idField: textSchema.default('id'),
-  textField: textSchema.default('text'),
-  titleField: textSchema.default('title'),
-  /** Fields to keep, as `year`, or `president=name` under another name. */
-  metadataFields: metadataFieldsSchema.default([]),
+  ...corpusShape,
   model: textSchema.default(DEFAULT_MODEL_ID),
   dtype: textSchema.optional(),
   /** Commit of a hub model, 40 hexadecimal digits: a branch or tag may point elsewhere tomorrow. */

@@ -11,9 +11,10 @@ import {
 import { ZodError } from 'zod';
 import type { ChunkDocuments } from '../ingest/chunk-documents.ts';
 import { openChunking } from '../ingest/open-chunking.ts';
-import { Corpus } from '../readers/corpus.ts';
+import type { Corpus } from '../readers/corpus.ts';
 import type { PipelineDefinition } from './definition.ts';
 import { findModel } from './find-model.ts';
+import { openCorpus } from './open-corpus.ts';
 
 /** A definition whose model was found and whose sources are there: ready to be read. */
 export interface OpenPipeline {
@@ -29,7 +30,8 @@ export interface OpenPipeline {
 
 /**
  * Finds the model and the sources of a pipeline, before anything is started or written.
- * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID, USAGE, SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE
+ * @throws EmbedlineError MODEL_NOT_FOUND, MODEL_INVALID, USAGE, SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE,
+ * SOURCE_IGNORED
  */
 export async function openPipeline(
   definition: PipelineDefinition,
@@ -42,8 +44,7 @@ export async function openPipeline(
   // The user has named the model: what is not here may be fetched.
   const model = await findModel(definition, config, { allowRemote: true, signal });
   const chunking = chunkingOf(definition, model.spec);
-  const corpus = openCorpus(definition, stdin);
-  await corpus.survey();
+  const corpus = await openCorpus(definition, stdin);
   const { chunk, close } = await openChunking(definition.producerThreads, { model, chunking });
   return { definition, model, corpus, chunk, fingerprint: pipelineFingerprint(chunking), close };
 }
@@ -62,21 +63,4 @@ function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: M
       { cause },
     );
   }
-}
-
-function openCorpus(definition: PipelineDefinition, stdin: Readable): Corpus {
-  const { sources, root, format, idField, textField, titleField, metadataFields, directory } = definition;
-  const { maxLineBytes, maxDocumentBytes, maxMetadataBytes, maxGzipRatio } = definition;
-  return new Corpus({
-    sources,
-    cwd: directory,
-    root,
-    format,
-    stdin,
-    idField,
-    textField,
-    titleField,
-    metadataFields,
-    limits: { maxLineBytes, maxDocumentBytes, maxMetadataBytes, maxGzipRatio },
-  });
 }

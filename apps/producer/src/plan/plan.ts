@@ -9,6 +9,7 @@ import { chooseGeneration, type ChosenGeneration } from '../ingest/choose-genera
 import { compareCorpus, type ComparedWindow } from '../ingest/compare-corpus.ts';
 import { createDistinctIds, createSeenDocuments } from '../ingest/seen-documents.ts';
 import type { OpenPipeline } from '../pipeline/open-pipeline.ts';
+import type { ReadingReport } from '../readers/reading-notes.ts';
 import { planRemoval, type Withheld } from './plan-removal.ts';
 import { newTally, type Tally } from './tally.ts';
 
@@ -22,6 +23,8 @@ export interface Plan extends Tally {
   readonly livePoints: number;
   /** What would not be done, and why; null when all would be. */
   readonly withheld: Withheld | null;
+  /** What is to be told of the files and records themselves. */
+  readonly reading: ReadingReport;
 }
 
 export interface PlanOptions {
@@ -48,6 +51,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const seen = releasers.own(createSeenDocuments({ keepIds: partial }));
   const windows = compareCorpus({
     corpus,
+    onDuplicate: definition.onDuplicate,
     chunk,
     seen,
     signal,
@@ -71,6 +75,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     },
     livePoints: removal.livePoints,
     withheld: removal.withheld,
+    reading: corpus.report,
   };
 }
 

@@ -1,76 +1,139 @@
 import { messageOf, type Origin } from '@embedline/core';
+import { describeDialect, findDialect } from './csv-dialect.ts';
+import { fieldsOf, type CsvDialect } from './csv-fields.ts';
 import { decodeUtf8 } from './decode-text.ts';
-import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
-import { documentOf, namesInUse } from './record.ts';
-import { fieldsOf, splitRows, type Delimiter } from './split-rows.ts';
+import { withPlainLineEnds } from './line-ends.ts';
+import { firstNames } from './look-up.ts';
+import { peek } from './peek.ts';
+import { reject, type ReaderOptions, type ReadItem } from './read-item.ts';
+import { columnsInUse, documentOf } from './record.ts';
+import { splitRows, type Row } from './split-rows.ts';
 
-interface CsvOptions extends RecordOptions {
-  readonly delimiter: Delimiter;
+const SAMPLE_BYTES = 16 * 1024;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+interface Table {
+  readonly file: string;
+  readonly dialect: CsvDialect;
+  /** Null for a file whose first row is a record already. */
+  header: readonly string[] | null;
 }
 
 /**
- * CSV or TSV with a header row (RFC 4180: quotes, embedded newlines). A row of another length than the header costs
- * that row. A metadata value that is a number in its plainest form (`2009`, `-1.5`) is read as one; ids and texts stay
- * texts, and so does a number that would lose digits.
+ * CSV or TSV with a header row. How it is written is found out where it is not said. A row that cannot be read costs that
+ * row. One that is shorter than the header has nothing in its last columns, which is told; one that is longer is not
+ * read, unless what is too much is blank. All values are texts.
  *
- * @throws RangeError when the header is wrong, or the quotes are: then the rows from there on are not known
+ * @param usual the delimiter that the file's ending stands for
+ * @throws RangeError when the header is wrong, or a quote is never closed and the next row cannot be told
  */
 export async function* readCsv(
-  blocks: AsyncIterable<Buffer>,
+  source: AsyncIterable<Buffer>,
   file: string,
-  delimiter: ',' | '\t',
-  options: RecordOptions,
+  usual: ',' | '\t',
+  options: ReaderOptions,
 ): AsyncGenerator<ReadItem> {
-  const csv: CsvOptions = { ...options, delimiter: delimiter === ',' ? 0x2c : 0x09 };
-  const { maxLineBytes } = options.limits;
-  let header: string[] | null = null;
-  for await (const row of splitRows(blocks, csv.delimiter, maxLineBytes)) {
-    const origin: Origin = { file, line: row.line };
-    if (row.type === 'too-long') {
-      const reason = `the row is ${row.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`;
-      if (header === null) throw new RangeError(`the header cannot be read: ${reason}`);
-      yield reject(origin, { reason });
-    } else if (header === null) header = readHeader(row.bytes, csv);
-    else yield readRow(row.bytes, header, origin, csv);
-  }
+  const { head, blocks } = await peek(source, SAMPLE_BYTES);
+  const markBytes = head.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0;
+  const sample = head.subarray(markBytes, SAMPLE_BYTES);
+  const found = findDialect(sample, usual, { csv: options.csv, wanted: wantedColumns(options) });
+  const what = describeDialect(found, usual);
+  if (what !== null) yield { type: 'note', about: 'form', what, origin: { file } };
+  const table: Table = { file, dialect: found, header: null };
+  const skipped = found.skippedBytes === 0 ? 0 : markBytes + found.skippedBytes;
+  const firstLine = skipped === 0 ? 0 : 1;
+  for await (const row of splitRows(without(blocks, skipped), found, options.limits.maxLineBytes))
+    yield* readRow({ ...row, line: row.line + firstLine }, table, options);
 }
 
-/** @throws RangeError when it is not UTF-8, or a name that is in use stands for two columns */
-function readHeader(bytes: Buffer, options: CsvOptions): string[] {
+/** Groups of columns, of which a table has one each. */
+function wantedColumns({ idFrom, idFields, textFields }: ReaderOptions): string[][] {
+  return [...(idFrom === 'field' ? idFields.map(firstNames) : []), textFields.flatMap(firstNames)];
+}
+
+function* readRow(row: Row, table: Table, options: ReaderOptions): Generator<ReadItem> {
+  const origin: Origin = { file: table.file, line: row.line };
+  const reason = reasonOf(row, options);
+  if (row.type === 'row' && table.header === null && options.csv.header)
+    table.header = readHeader(row.bytes, table, options);
+  else if (row.type === 'row') yield* readRecord(row.bytes, origin, table, options);
+  else if (table.header === null && options.csv.header)
+    throw new RangeError(`the header cannot be read: ${reason}`);
+  else
+    yield reject(origin, {
+      reason,
+      ...(row.type === 'bad' ? { excerpt: row.bytes.toString('utf8', 0, 200) } : {}),
+    });
+}
+
+function reasonOf(row: Row, { limits: { maxLineBytes } }: ReaderOptions): string {
+  if (row.type === 'bad') return `the row's quotes are wrong: ${row.reason}`;
+  if (row.type === 'row') return '';
+  return `the row is ${row.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`;
+}
+
+/** @throws RangeError when it cannot be decoded, lacks what is in use, or a name in use stands for two columns */
+function readHeader(bytes: Buffer, { dialect }: Table, options: ReaderOptions): string[] {
   let names: string[];
   try {
-    names = Array.from(fieldsOf(bytes, options.delimiter), (name) => decodeUtf8(name).trim());
+    names = Array.from(fieldsOf(bytes, dialect), (name) => decodeUtf8(name, options.encoding).trim());
   } catch (cause) {
     throw new RangeError(`the header cannot be read: ${messageOf(cause)}`, { cause });
   }
-  for (const name of namesInUse(options)) {
+  for (const name of columnsInUse(options)) {
     if (names.indexOf(name) !== names.lastIndexOf(name))
-      throw new RangeError(`the header has two columns ${JSON.stringify(name)}: which is meant?`);
+      throw new RangeError(
+        `the header has two columns ${JSON.stringify(name)}: which is meant? Rename one of them`,
+      );
   }
-  return names;
+  const missing = wantedColumns(options).find((group) => !group.some((name) => names.includes(name)));
+  if (missing === undefined) return names;
+  const listed = names
+    .slice(0, 20)
+    .map((name) => JSON.stringify(name.slice(0, 60)))
+    .join(', ');
+  throw new RangeError(
+    `the header has no column ${missing.map((name) => JSON.stringify(name)).join(' or ')}; it has ${listed}. Name yours with ` +
+      `--id-field and --text-field, or say --no-header and name columns by number, or --delimiter if these are not the columns`,
+  );
 }
 
-function readRow(bytes: Buffer, header: readonly string[], origin: Origin, options: CsvOptions): ReadItem {
+function* readRecord(
+  bytes: Buffer,
+  origin: Origin,
+  { dialect, header }: Table,
+  options: ReaderOptions,
+): Generator<ReadItem> {
   const fields = Object.create(null) as Record<string, unknown>;
-  const texts = new Set([options.idField, options.textField, options.titleField]);
   let count = 0;
+  let surplus = false;
   try {
-    for (const field of fieldsOf(bytes, options.delimiter)) {
-      const name = header[count];
+    for (const field of fieldsOf(bytes, dialect)) {
+      const name = header === null ? String(count + 1) : header[count];
       count += 1;
-      if (name === undefined) continue;
-      const value = decodeUtf8(field);
-      fields[name] = texts.has(name) ? value : plainNumber(value);
+      if (name === undefined) surplus ||= field.toString('utf8').trim() !== '';
+      else fields[name] = withPlainLineEnds(decodeUtf8(field, options.encoding));
     }
   } catch (error) {
-    return reject(origin, { reason: messageOf(error) });
+    yield reject(origin, { reason: messageOf(error), excerpt: bytes.toString('utf8', 0, 200) });
+    return;
   }
-  if (count !== header.length)
-    return reject(origin, { reason: `the row has ${count} columns, the header ${header.length}` });
-  return documentOf(fields, origin, 'csv', options);
+  const columns = header?.length ?? count;
+  const isShort = count < columns;
+  if (surplus || (isShort && options.strictMetadata)) {
+    const reason = `the row has ${count} columns, the header ${columns}${surplus ? '' : ' (--strict-metadata)'}`;
+    yield reject(origin, { reason, excerpt: bytes.toString('utf8', 0, 200) });
+    return;
+  }
+  if (isShort) yield { type: 'note', about: 'short-row', origin };
+  yield* documentOf({ fields, origin, format: 'csv' }, options);
 }
 
-function plainNumber(value: string): string | number {
-  const number = Number(value);
-  return value !== '' && String(number) === value && Number.isFinite(number) ? number : value;
+async function* without(blocks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  let skip = bytes;
+  for await (const block of blocks) {
+    const skipped = Math.min(skip, block.length);
+    skip -= skipped;
+    if (skipped < block.length) yield block.subarray(skipped);
+  }
 }

@@ -1,13 +1,16 @@
+import { encodingProblem, type SourceEncoding } from './encodings.ts';
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws RangeError that names the first byte that is not UTF-8 */
-export function decodeUtf8(bytes: Uint8Array): string {
+/**
+ * @param encoding what the bytes were before they became UTF-8, for the message
+ * @throws RangeError that names the first byte that is not UTF-8, and what the text seems to be
+ */
+export function decodeUtf8(bytes: Uint8Array, encoding?: SourceEncoding): string {
   try {
     return decoder.decode(bytes);
-  } catch {
-    throw new RangeError(
-      `not UTF-8 at byte ${firstInvalidByte(bytes) + 1}: convert it first, e.g. with iconv -t UTF-8`,
-    );
+  } catch (cause) {
+    throw new RangeError(encodingProblem(bytes, firstInvalidByte(bytes), encoding), { cause });
   }
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '@embedline/core';
+import { peek } from './peek.ts';
 import type { ReadLimits } from './read-item.ts';
 
 const BLOCK_BYTES = 256 * 1024;
@@ -12,6 +13,7 @@ const RATIO_COUNTS_FROM_BYTES = 1024 * 1024;
 export class FileProblem extends RangeError {}
 
 export interface BlockOptions {
+  /** By its name. Without one, what begins as gzip does is unpacked all the same. */
   readonly gzip: boolean;
   readonly limits: ReadLimits;
   readonly signal?: AbortSignal | undefined;
@@ -34,7 +36,7 @@ export async function* fileBlocks(path: string, options: BlockOptions): AsyncGen
     };
     const raw = rawBlocks(handle, { ...options, onBytes });
     if (options.gzip) yield* unpack(raw, options);
-    else yield* raw;
+    else yield* unpackIfGzip(raw, options);
     const after = await handle.stat();
     // What /proc makes up while it is read has no size; the bytes that came tell of it.
     if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || read !== after.size)
@@ -88,9 +90,21 @@ async function* rawBlocks(handle: FileHandle, { signal, onBytes }: BlockOptions)
   }
 }
 
+/** Two bytes that no text begins with, and the only method there is. */
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b, 0x08]);
+
+/** What a stream says, unpacked if it begins as gzip does, whatever it is called. @throws FileProblem */
+export async function* unpackIfGzip(
+  source: AsyncIterable<Buffer>,
+  options: Pick<BlockOptions, 'limits' | 'signal'>,
+): AsyncGenerator<Buffer> {
+  const { head, blocks } = await peek(source, GZIP_MAGIC.length);
+  yield* head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC) ? unpack(blocks, options) : blocks;
+}
+
 async function* unpack(
   blocks: AsyncIterable<Buffer>,
-  { limits: { maxGzipRatio }, signal }: BlockOptions,
+  { limits: { maxGzipRatio }, signal }: Pick<BlockOptions, 'limits' | 'signal'>,
 ): AsyncGenerator<Buffer> {
   let packed = 0;
   let unpacked = 0;

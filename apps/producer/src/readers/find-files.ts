@@ -1,17 +1,23 @@
-import { isUtf8 } from 'node:buffer';
-import { accessSync, constants, type Dirent } from 'node:fs';
-import { glob, lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { realpath, stat, lstat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { EmbedlineError } from '@embedline/core';
+import ignore from 'ignore';
 import { ENDINGS, formatOf, type FileFormat } from './file-format.ts';
+import { isGlob, parseGlob } from './glob-pattern.ts';
+import { IgnoreRules } from './ignore-rules.ts';
+import { describeIgnored, LeftOutCounts, type LeftOut } from './left-out.ts';
 import type { SourceFormat } from './read-item.ts';
+import { idPrefix, rootOf } from './source-root.ts';
+import { NOT_REGULAR, Walk, type Found } from './walk.ts';
 
 /** A file of the corpus. */
 export interface SourceFile {
   readonly path: string;
-  /** Path below the root of its source, with `/`; the id of a text document. */
+  /** Path below the root, with `/`; the id of a text document. */
   readonly id: string;
   readonly format: FileFormat;
+  /** Which of the sources it belongs to. */
+  readonly source: number;
 }
 
 /** A file that is not read, and why. */
@@ -21,192 +27,197 @@ export interface RefusedFile {
   readonly refused: string;
 }
 
-export interface FindOptions {
-  /** Paths of files and directories, and globs. */
-  readonly sources: readonly string[];
-  readonly cwd: string;
-  /** Folder below which all sources lie, and from which ids are counted. Defaults to that of each source. */
-  readonly root?: string | undefined;
-  /** For files whose ending tells nothing; restricts directories to that format. */
+export interface PathSource {
+  /** A file, a folder, or a glob. */
+  readonly path: string;
+  /** For files whose ending tells nothing; restricts folders and globs to that format. */
   readonly format?: SourceFormat | undefined;
+  /** A .json beside a text is its metadata, so that it is not ignored. */
+  readonly readsSidecars: boolean;
 }
 
-const NOT_REGULAR = 'it is not a regular file';
-const NOT_UTF8 = 'its name is not UTF-8: rename it, an id is made from it';
-const UNREADABLE = 'the directory cannot be read';
-const LEADS_OUT = 'it is a link that leads out of its source';
-/** What makes a source a glob and not a path. */
-const SPECIAL = /[*?[\]{}()]|[!+@]\(/;
+/** What is kept out of folders and globs. A file that is named itself is read. */
+export interface FindRules {
+  /** Patterns as in .gitignore, counted from each source. */
+  readonly exclude: readonly string[];
+  /** Whether files and folders whose names begin with a dot are taken, .git aside. */
+  readonly hidden: boolean;
+  /** Whether .gitignore and .embedlineignore are honoured, and node_modules is kept out. */
+  readonly ignore: boolean;
+  /** Links that leave the source, or the root that was named, are not followed in any case. */
+  readonly followLinks: boolean;
+}
 
-/**
- * Every file of the sources, in a stable order. Directories are walked; hidden files and node_modules are left out.
- * @throws EmbedlineError SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE, USAGE before the first file of a source
- */
-export async function* findFiles(options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  for (const source of options.sources) {
-    let found = false;
-    const prefix = await idPrefix(source, options);
-    for await (const file of filesOf(source, options)) {
-      found = true;
-      yield { ...file, id: prefix + file.id };
+export const DEFAULT_FIND_RULES: FindRules = Object.freeze({
+  exclude: [],
+  hidden: false,
+  ignore: true,
+  followLinks: false,
+});
+
+export interface FindOptions extends FindRules {
+  readonly sources: readonly PathSource[];
+  readonly cwd: string;
+  /** Folder below which all sources lie, and from which ids are counted. Defaults to what {@link rootOf} says. */
+  readonly root?: string | undefined;
+  /** How a path is shown to people. */
+  readonly show: (path: string) => string;
+}
+
+/** Finds the files of the sources, and counts those that are left out. For one pass: the counts are those of all of it. */
+export class FileFinder {
+  readonly #options: FindOptions;
+  readonly #leftOut = new LeftOutCounts();
+  /** With several sources: what was found already, and what only another one may take. */
+  readonly #taken = new Set<string>();
+  readonly #ignored = new Set<string>();
+
+  constructor(options: FindOptions) {
+    this.#options = options;
+  }
+
+  /** Complete when the last file was found. */
+  leftOut(): LeftOut {
+    return this.#leftOut.report();
+  }
+
+  /**
+   * Every file of the sources, in a stable order. One that several sources have is read once, as part of the first.
+   * @throws EmbedlineError SOURCE_NOT_FOUND, SOURCE_EMPTY, SOURCE_UNREADABLE, USAGE before the first file of a source
+   */
+  async *files(): AsyncGenerator<SourceFile | RefusedFile> {
+    const { sources, root, cwd } = this.#options;
+    const commonRoot = root ?? (await rootOf(sources, cwd));
+    const isOne = sources.length === 1;
+    for (const [index, source] of sources.entries()) {
+      let isEmpty = true;
+      const prefix = await idPrefix(source.path, { cwd, root: commonRoot });
+      for await (const file of this.#filesOf(source, index)) {
+        isEmpty = false;
+        if (!isOne && this.#taken.has(file.path)) continue;
+        if (!isOne) this.#taken.add(file.path);
+        yield { ...file, id: prefix + file.id };
+      }
+      if (isEmpty) throw this.#empty(source);
     }
-    if (!found) throw empty(source, options.format);
+    for (const path of this.#ignored)
+      if (!this.#taken.has(path)) this.#leftOut.ignore(this.#options.show(path));
   }
-}
 
-/** What leads from the common root to that of a source. @throws EmbedlineError USAGE for one that lies elsewhere */
-async function idPrefix(source: string, { cwd, root }: FindOptions): Promise<string> {
-  if (root === undefined) return '';
-  const path = resolve(cwd, source);
-  const found = await stat(path).catch(() => null);
-  const named = found?.isDirectory() === true ? path : dirname(path);
-  const own = found === null ? resolve(cwd, fixedPrefix(source)) : named;
-  const prefix = relative(resolve(cwd, root), own);
-  if (isAbsolute(prefix) || prefix.split(sep)[0] === '..')
-    throw new EmbedlineError('USAGE', `${source} does not lie below the root ${root} (--root).`);
-  return prefix === '' ? '' : `${toId(prefix)}/`;
-}
-
-async function* filesOf(source: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  const path = resolve(options.cwd, source);
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
-  if (found instanceof Error) {
-    if (SPECIAL.test(source)) yield* globbed(source, options);
-    else throw cannotRead(source, found);
-  } else if (found.isDirectory()) yield* walk(path, await realpath(path), '', options);
-  else if (!found.isFile()) yield { path, id: basename(path), refused: NOT_REGULAR };
-  else {
-    const isLink = (await lstat(path)).isSymbolicLink();
-    yield single(path, isLink ? await realpath(path) : path, options, source);
+  async *#filesOf(source: PathSource, index: number): AsyncGenerator<SourceFile | RefusedFile> {
+    const { cwd } = this.#options;
+    const path = resolve(cwd, source.path);
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
+    if (found instanceof Error) {
+      if (!isGlob(source.path)) throw cannotRead(source.path, found);
+      const { folder, ...glob } = parseGlob(source.path, cwd);
+      const isThere = await stat(folder).catch(() => null);
+      if (isThere?.isDirectory() === true) yield* this.#below(folder, source, index, glob);
+    } else if (found.isDirectory()) {
+      const all = { matches: () => true, depth: null, namesHidden: false, namesNodeModules: false };
+      yield* this.#below(path, source, index, all);
+    } else if (!found.isFile()) yield { path, id: basename(path), refused: NOT_REGULAR };
+    else yield await single(path, source, index);
   }
-}
 
-async function* globbed(pattern: string, options: FindOptions): AsyncGenerator<SourceFile | RefusedFile> {
-  const { paths, unreadable } = await matches(pattern, options.cwd);
-  const root = resolve(options.cwd, fixedPrefix(pattern));
-  for (const path of unreadable) yield { path, id: toId(relative(root, path)), refused: UNREADABLE };
-  if (paths.length === 0) return;
-  const realRoot = await realpath(root);
-  for (const path of paths.sort()) {
-    const id = toId(relative(root, path));
-    // A directory on the way may be a link too: `*/x` goes through it where a walk does not.
-    const real = await realpath(dirname(path)).catch(() => null);
-    const out = real !== null && real !== realRoot && !real.startsWith(below(realRoot));
-    const file = await check(path, id, realRoot, options);
-    if (file !== null) yield out ? { path, id, refused: LEADS_OUT } : file;
-  }
-}
-
-/** A glob passes over directories that it may not read; what was in them would be held to have vanished. */
-async function matches(pattern: string, cwd: string): Promise<{ paths: string[]; unreadable: Set<string> }> {
-  const unreadable = new Set<string>();
-  const exclude = (entry: Dirent) => {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isDirectory() && !isReadable(path)) unreadable.add(path);
-    return false;
-  };
-  const entries = await Array.fromAsync(glob(pattern, { cwd, withFileTypes: true, exclude }));
-  return { paths: entries.map(({ parentPath, name }) => join(parentPath, name)), unreadable };
-}
-
-function isReadable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.R_OK | constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function* walk(
-  directory: string,
-  realRoot: string,
-  prefix: string,
-  options: FindOptions,
-): AsyncGenerator<SourceFile | RefusedFile> {
-  // As bytes: decoded, two names that are not UTF-8 may be one, and the name of a third file besides.
-  const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' }).catch(
-    (error: NodeJS.ErrnoException) => error,
-  );
-  if (entries instanceof Error) {
-    yield {
-      path: directory,
-      id: prefix,
-      refused: `the directory cannot be read (${entries.code ?? entries.message})`,
-    };
-    return;
-  }
-  const named = entries.map((entry) => ({ entry, name: entry.name.toString('utf8') }));
-  for (const { entry, name } of named.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (name.startsWith('.') || name === 'node_modules') continue;
-    const path = join(directory, name);
-    const id = prefix === '' ? name : `${prefix}/${name}`;
-    if (!isUtf8(entry.name)) {
-      if (entry.isDirectory() || isWanted(path, options)) yield { path, id, refused: NOT_UTF8 };
-    } else if (entry.isDirectory()) yield* walk(path, realRoot, id, options);
-    else {
-      const file = await check(path, id, realRoot, options);
+  async *#below(
+    folder: string,
+    source: PathSource,
+    index: number,
+    { matches, depth, namesHidden, namesNodeModules }: Omit<ReturnType<typeof parseGlob>, 'folder'>,
+  ): AsyncGenerator<SourceFile | RefusedFile> {
+    const { hidden, ignore: honour, exclude, followLinks, root, cwd, show } = this.#options;
+    const boundary = root === undefined ? folder : resolve(cwd, root);
+    const walk = new Walk({
+      matches,
+      depth,
+      hidden: hidden || namesHidden,
+      nodeModules: !honour || namesNodeModules,
+      rules: honour ? await rulesAt(folder) : null,
+      exclude: ignore().add([...exclude]),
+      followWithin: followLinks ? await realpath(boundary) : null,
+      leftOut: this.#leftOut,
+      show,
+    });
+    for await (const found of walk.files(folder)) {
+      const file = this.#judge(found, source, index);
       if (file !== null) yield file;
     }
   }
+
+  /** Null: not one of ours. */
+  #judge(found: Found, source: PathSource, index: number): SourceFile | RefusedFile | null {
+    const { path, id } = found;
+    if (found.type === 'refused') return { path, id, refused: found.refused };
+    const format = formatOf(path);
+    if (format !== null && (source.format === undefined || format.format === source.format))
+      return { path: found.target, id, format, source: index };
+    if (source.readsSidecars && isSidecar(path, found.siblings)) return null;
+    if (this.#options.sources.length === 1) this.#leftOut.ignore(this.#options.show(path));
+    else this.#ignored.add(found.target);
+    return null;
+  }
+
+  #empty({ path, format }: PathSource): EmbedlineError {
+    const endings = Object.entries(ENDINGS)
+      .filter(([, ending]) => format === undefined || ending.format === format)
+      .map(([ending]) => ending);
+    const leftOut = this.#leftOut.report();
+    const skipped = Object.entries(leftOut.skipped).map(([rule, count]) => `${count} by rule (${rule})`);
+    const others = [
+      ...(leftOut.ignored.files === 0 ? [] : [describeIgnored(leftOut)]),
+      ...(leftOut.links.count === 0 ? [] : [`${leftOut.links.count} links not followed (--follow-links)`]),
+      ...(skipped.length === 0 ? [] : [`kept out: ${skipped.join(', ')} (--hidden, --no-ignore)`]),
+    ];
+    return new EmbedlineError(
+      'SOURCE_EMPTY',
+      `${path} holds no file to read. Looked for ${endings.join(', ')} (also with .gz), leaving out hidden files and node_modules` +
+        `${others.length === 0 ? '' : `. ${others.join('; ')}`}.`,
+    );
+  }
 }
 
-/** A file of a directory or glob: of a known ending, regular, and not leading out of its root. Null: not one of ours. */
-async function check(
-  path: string,
-  id: string,
-  realRoot: string,
-  options: FindOptions,
-): Promise<SourceFile | RefusedFile | null> {
-  const format = formatOf(path);
-  if (format === null || !isWanted(path, options)) return null;
-  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => error);
-  if (found instanceof Error)
-    return { path, id, refused: `the file cannot be read (${found.code ?? found.message})` };
-  if (found.isFile()) return { path, id, format };
-  if (found.isDirectory()) return null;
-  if (!found.isSymbolicLink()) return { path, id, refused: NOT_REGULAR };
-  const target = await realpath(path).catch(() => null);
-  if (target === null) return { path, id, refused: 'it is a link to nothing' };
-  if (!target.startsWith(below(realRoot))) return { path, id, refused: LEADS_OUT };
-  const leadsTo = await stat(target).catch(() => null);
-  if (leadsTo?.isDirectory()) return null;
-  return leadsTo?.isFile() ? { path: target, id, format } : { path, id, refused: NOT_REGULAR };
+/** Whether a .json has the stem of a text in its folder. */
+function isSidecar(path: string, siblings: ReadonlySet<string>): boolean {
+  if (!path.endsWith('.json')) return false;
+  const stem = basename(path, '.json');
+  const endings = Object.entries(ENDINGS).filter(
+    ([, { format }]) => format === 'text' || format === 'markdown',
+  );
+  return endings.some(([ending]) => siblings.has(stem + ending) || siblings.has(`${stem}${ending}.gz`));
+}
+
+async function rulesAt(folder: string): Promise<IgnoreRules> {
+  try {
+    return await IgnoreRules.at(folder);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new EmbedlineError(
+      'SOURCE_UNREADABLE',
+      `${cause.message}. Check its permissions, or say --no-ignore.`,
+      { cause },
+    );
+  }
 }
 
 /** A file that was named itself may be a link: who named it meant where it leads. */
-function single(named: string, path: string, options: FindOptions, source: string): SourceFile {
+async function single(
+  named: string,
+  { path: source, format }: PathSource,
+  index: number,
+): Promise<SourceFile> {
+  const isLink = (await lstat(named)).isSymbolicLink();
+  const path = isLink ? await realpath(named) : named;
   const id = basename(named);
   const byEnding = formatOf(named);
-  const gzip = named.endsWith('.gz');
-  if (options.format !== undefined) {
-    const delimiter = byEnding?.delimiter ?? ',';
-    return { path, id, format: { format: options.format, delimiter, gzip } };
-  }
-  if (byEnding !== null) return { path, id, format: byEnding };
+  const gzip = /\.gz$/i.test(named);
+  if (format !== undefined)
+    return { path, id, format: { format, delimiter: byEnding?.delimiter ?? ',', gzip }, source: index };
+  if (byEnding !== null) return { path, id, format: byEnding, source: index };
   throw new EmbedlineError(
     'USAGE',
     `The ending of ${source} does not tell its format. Say it with --format jsonl, csv, text or markdown.`,
   );
-}
-
-/** The part of a pattern before its first special character, up to a directory. */
-function fixedPrefix(pattern: string): string {
-  const special = pattern.search(SPECIAL);
-  return dirname(`${pattern.slice(0, special === -1 ? pattern.length : special)}x`);
-}
-
-function below(directory: string): string {
-  return directory.endsWith(sep) ? directory : directory + sep;
-}
-
-function isWanted(path: string, { format }: FindOptions): boolean {
-  const known = formatOf(path);
-  return known !== null && (format === undefined || known.format === format);
-}
-
-function toId(path: string): string {
-  return path.split(sep).join('/');
 }
 
 function cannotRead(source: string, error: NodeJS.ErrnoException): EmbedlineError {
@@ -220,18 +231,6 @@ function cannotRead(source: string, error: NodeJS.ErrnoException): EmbedlineErro
   return new EmbedlineError(
     'SOURCE_UNREADABLE',
     `${source} cannot be read (${error.code ?? error.message}). Check its permissions.`,
-    {
-      cause: error,
-    },
-  );
-}
-
-function empty(source: string, format: SourceFormat | undefined): EmbedlineError {
-  const endings = Object.entries(ENDINGS)
-    .filter(([, ending]) => format === undefined || ending.format === format)
-    .map(([ending]) => ending);
-  return new EmbedlineError(
-    'SOURCE_EMPTY',
-    `${source} holds no file to read. Looked for ${endings.join(', ')} (also with .gz), leaving out hidden files and node_modules.`,
+    { cause: error },
   );
 }

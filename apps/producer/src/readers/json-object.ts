@@ -1,10 +1,14 @@
-import type { Fields } from './record.ts';
+import type { Fields } from './look-up.ts';
 
 /** A JSON object, and what of it JSON.parse would have settled in silence. */
 export interface JsonObject {
   readonly fields: Fields;
-  /** By name, why a value cannot be told: it is there twice and differs, or it would lose digits. */
+  /** By path, why a value cannot be told: it is there twice, and differs. */
   readonly doubts: ReadonlyMap<string, string>;
+  /** By path, a number that would lose digits as one. */
+  readonly lossy: ReadonlyMap<string, string>;
+  /** By path, values as they are written. */
+  readonly written: ReadonlyMap<string, string>;
 }
 
 interface Member {
@@ -14,40 +18,71 @@ interface Member {
 }
 
 /**
- * Of equal names JSON.parse keeps the last, and whole numbers beyond 2^53 it rounds. Both are doubts here, for the names
- * asked about; two equal values are none, nor is a fraction that is not exactly a double.
+ * Of equal names JSON.parse keeps the last, and whole numbers beyond 2^53 it rounds. Both are told here, for the paths
+ * asked about; two equal values are no reason for doubt, nor is a fraction that is not exactly a double.
  *
- * @param names fields that are used
- * @param exact those of them whose numbers are kept
- * @returns null when the text is JSON, but no object
- * @throws SyntaxError when it is no JSON
+ * @param paths names of fields that are used, and paths of names such as `author.name`
+ * @returns null when the text is JSON, but not an object
+ * @throws SyntaxError when it is not JSON
  */
-export function parseJsonObject(
-  text: string,
-  names: ReadonlySet<string>,
-  exact: ReadonlySet<string>,
-): JsonObject | null {
+export function parseJsonObject(text: string, paths: ReadonlySet<string>): JsonObject | null {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  const written = new Map<string, string>();
-  const doubts = new Map<string, string>();
-  for (const member of membersOf(text)) {
-    if (!names.has(member.name)) continue;
-    const field = `field ${JSON.stringify(member.name)}`;
-    const before = written.get(member.name);
-    if (before !== undefined && !sameValue(before, member.written))
-      doubts.set(member.name, `${field} is there twice, with different values`);
-    written.set(member.name, member.written);
-  }
-  for (const name of exact) {
-    const lost = lostDigits(written.get(name) ?? '');
-    if (lost !== null && !doubts.has(name))
-      doubts.set(
-        name,
-        `field ${JSON.stringify(name)} holds ${lost}, which would lose digits (beyond 2^53): put it in quotes`,
+  const [doubts, lossy, written] = [
+    new Map<string, string>(),
+    new Map<string, string>(),
+    new Map<string, string>(),
+  ];
+  const members = membersInUse(text, paths);
+  for (const path of paths) {
+    const field = `field ${JSON.stringify(path)}`;
+    const names = members.has(path) ? [path] : path.split('.');
+    const found = [...valuesAt(members.get(names[0] ?? '') ?? [], names.slice(1))];
+    if (found.includes(null)) doubts.set(path, `${field} is there twice, with different values`);
+    const values = found.filter((one) => one !== null);
+    const [only] = values;
+    if (only !== undefined && values.length === 1) written.set(path, only);
+    const lost = values.map(lostDigits).find((digits) => digits !== null);
+    if (lost !== undefined && lost !== null)
+      lossy.set(
+        path,
+        `it holds ${lost}, which would lose digits (beyond 2^53): put it in quotes, or keep it as :text`,
       );
   }
-  return { fields: value as Fields, doubts };
+  return { fields: value as Fields, doubts, lossy, written };
+}
+
+/** Values of the members that paths begin with, by name. */
+function membersInUse(text: string, paths: ReadonlySet<string>): Map<string, string[]> {
+  const first = new Set([...paths].flatMap((path) => [path, path.split('.', 1)[0] ?? path]));
+  const members = new Map<string, string[]>();
+  for (const { name, written } of membersOf(text)) {
+    if (!first.has(name)) continue;
+    const before = members.get(name);
+    if (before === undefined) members.set(name, [written]);
+    else before.push(written);
+  }
+  return members;
+}
+
+/** What stands at the end of a path, once for each element of lists on its way; null for what is there twice and differs. */
+function* valuesAt(values: readonly string[], [name, ...rest]: readonly string[]): Generator<string | null> {
+  const [first] = values;
+  const last = values.at(-1);
+  if (first === undefined || last === undefined) return;
+  if (values.some((value) => !sameValue(first, value))) yield null;
+  if (name === undefined) yield last;
+  else if (last.startsWith('{')) yield* valuesAt(membersNamed(last, name), rest);
+  else if (last.startsWith('[')) {
+    const elements = [...elementsOf(last)];
+    const chosen = /^\d+$/.test(name) ? elements.slice(Number(name), Number(name) + 1) : elements;
+    const left = /^\d+$/.test(name) ? rest : [name, ...rest];
+    for (const element of chosen) yield* valuesAt([element], left);
+  }
+}
+
+function membersNamed(object: string, name: string): string[] {
+  return [...membersOf(object)].filter((member) => member.name === name).map(({ written }) => written);
 }
 
 /** The first number in a value, or in a list of values, that a double does not hold; null if there is none. */
@@ -106,7 +141,8 @@ function* membersOf(text: string): Generator<Member> {
 function* elementsOf(list: string): Generator<string> {
   for (let position = 1; position < list.length; position += 1) {
     const end = valueEnd(list, position);
-    yield list.slice(position, end).trim();
+    const element = list.slice(position, end).trim();
+    if (element !== '') yield element;
     position = end;
   }
 }

@@ -1,55 +1,69 @@
 import { messageOf, type Origin } from '@embedline/core';
 import { decodeUtf8 } from './decode-text.ts';
-import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
 import { parseJsonObject, type JsonObject } from './json-object.ts';
-import { documentOf, keptNames, namesInUse } from './record.ts';
+import { peek } from './peek.ts';
+import { reject, type ReaderOptions, type ReadItem } from './read-item.ts';
+import { documentOf, namesInUse } from './record.ts';
 import { splitLines } from './split-lines.ts';
 
 /**
- * One JSON object a line. A line that is none costs that line, and so does one that has a field in use twice, with
- * different values. Blank lines are skipped.
+ * One JSON object a line. A line that is something else costs that line, and so does one that has its id, text or title
+ * twice, with different values. Blank lines are skipped.
  */
 export async function* readJsonl(
-  blocks: AsyncIterable<Buffer>,
+  source: AsyncIterable<Buffer>,
   file: string,
-  options: RecordOptions,
+  options: ReaderOptions,
 ): AsyncGenerator<ReadItem> {
-  const names = { inUse: namesInUse(options), kept: keptNames(options) };
-  for await (const line of splitLines(blocks, options.limits.maxLineBytes)) {
+  const names = namesInUse(options);
+  const { maxLineBytes } = options.limits;
+  for await (const line of splitLines(await withOwnLineEnds(source), maxLineBytes)) {
     const origin: Origin = { file, line: line.number };
-    if (line.type === 'too-long') {
-      const { maxLineBytes } = options.limits;
-      yield reject(origin, {
-        reason: `the line is ${line.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`,
-      });
-      continue;
+    if (line.type === 'line') yield* readLine(line.bytes, origin, options, names);
+    else {
+      const reason = `the line is ${line.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`;
+      yield reject(origin, { reason });
     }
-    const item = readLine(line.bytes, origin, options, names);
-    if (item !== null) yield item;
   }
 }
 
-function readLine(
+const [LF, CR] = [0x0a, 0x0d];
+const SAMPLE_BYTES = 16 * 1024;
+
+/** Old Macs end lines with \r alone, which JSON has only between its tokens: where no line ends otherwise, it is one. */
+async function withOwnLineEnds(source: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
+  const { head, blocks } = await peek(source, SAMPLE_BYTES);
+  const isOldMac = head.includes('}\r') && !head.includes(LF);
+  return isOldMac ? replaceCr(blocks) : blocks;
+}
+
+async function* replaceCr(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const block of blocks) yield Buffer.from(block.map((byte) => (byte === CR ? LF : byte)));
+}
+
+function* readLine(
   bytes: Buffer,
   origin: Origin,
-  options: RecordOptions,
-  names: { readonly inUse: ReadonlySet<string>; readonly kept: ReadonlySet<string> },
-): ReadItem | null {
+  options: ReaderOptions,
+  names: ReadonlySet<string>,
+): Generator<ReadItem> {
   let text: string;
   try {
-    text = decodeUtf8(bytes);
+    text = decodeUtf8(bytes, options.encoding);
   } catch (error) {
-    return reject(origin, { reason: messageOf(error), excerpt: bytes.toString('utf8', 0, 200) });
+    yield reject(origin, { reason: messageOf(error), excerpt: bytes.toString('utf8', 0, 200) });
+    return;
   }
-  if (text.trim() === '') return null;
+  if (text.trim() === '') return;
   let object: JsonObject | null;
   try {
-    object = parseJsonObject(text, names.inUse, names.kept);
+    object = parseJsonObject(text, names);
   } catch (error) {
-    return reject(origin, { reason: `not JSON: ${parserMessage(error)}`, excerpt: text });
+    yield reject(origin, { reason: `not JSON: ${parserMessage(error)}`, excerpt: text });
+    return;
   }
-  if (object === null) return reject(origin, { reason: 'not a JSON object', excerpt: text });
-  return documentOf(object.fields, origin, 'jsonl', options, object.doubts);
+  if (object === null) yield reject(origin, { reason: 'not a JSON object', excerpt: text });
+  else yield* documentOf({ ...object, origin, format: 'jsonl' }, options);
 }
 
 /** The parser quotes the text at length; the excerpt is kept beside it anyway. */

@@ -1,9 +1,10 @@
-import { cutText, messageOf, type Metadata, type Origin } from '@embedline/core';
+import { cutText, messageOf, type Origin } from '@embedline/core';
 import { decodeUtf8 } from './decode-text.ts';
-import { FileProblem, readSmallFile } from './file-blocks.ts';
-import { parseJsonObject, type JsonObject } from './json-object.ts';
-import { reject, type ReadItem, type RecordOptions } from './read-item.ts';
-import { keptNames, metadataOf, textProblem } from './record.ts';
+import { FileProblem } from './file-blocks.ts';
+import { withPlainLineEnds } from './line-ends.ts';
+import { reject, type ReaderOptions, type ReadItem, type ReadNote } from './read-item.ts';
+import { textProblem } from './record.ts';
+import { sidecarMetadata } from './sidecar.ts';
 
 export interface TextFile {
   /** Id of the document: the path below the source's root. */
@@ -15,20 +16,25 @@ export interface TextFile {
   readonly sidecar: string | null;
 }
 
-/** One file, one document. Metadata comes from a .json file of the same stem beside it, if there is one. */
+/**
+ * One file, one document, its line ends as \n. Metadata comes from a .json file of the same stem beside it, if there is
+ * one that has it.
+ */
 export async function* readText(
   blocks: AsyncIterable<Buffer>,
   { id, file, format, sidecar }: TextFile,
-  options: RecordOptions,
+  options: ReaderOptions,
 ): AsyncGenerator<ReadItem> {
   const origin: Origin = { file };
   try {
     const bytes = await collect(blocks, options.limits.maxDocumentBytes);
-    const whole = decodeUtf8(bytes).replace(/^\uFEFF/, '');
+    const whole = withPlainLineEnds(decodeUtf8(bytes, options.encoding).replace(/^\uFEFF/, ''));
     const { text, title } = format === 'markdown' ? takeFrontMatter(whole) : { text: whole, title: null };
     const problem = textProblem(text, options);
     if (problem !== null) throw new RangeError(problem);
-    const metadata = await readSidecar(sidecar, options);
+    const notes: ReadNote[] = [];
+    const metadata = await sidecarMetadata(sidecar, origin, options, (note) => notes.push(note));
+    yield* notes;
     yield { type: 'document', document: { id, text, title, metadata, origin }, format };
   } catch (error) {
     // A file that cannot be read to its end makes the reading incomplete; one that is no text costs itself.
@@ -47,27 +53,6 @@ async function collect(blocks: AsyncIterable<Buffer>, maxBytes: number): Promise
     parts.push(block);
   }
   return Buffer.concat(parts);
-}
-
-async function readSidecar(sidecar: string | null, options: RecordOptions): Promise<Metadata> {
-  const none = Object.create(null) as Metadata;
-  if (sidecar === null || options.metadataFields.length === 0) return none;
-  const named = `its metadata file ${sidecar}`;
-  const bytes = await readSmallFile(sidecar, options.limits.maxLineBytes).catch((cause: unknown) => {
-    throw new RangeError(`${named} cannot be read: ${messageOf(cause)}`, { cause });
-  });
-  if (bytes === null) return none;
-  const kept = keptNames(options);
-  let object: JsonObject | null;
-  try {
-    object = parseJsonObject(decodeUtf8(bytes).replace(/^\uFEFF/, ''), kept, kept);
-  } catch (cause) {
-    throw new RangeError(`${named} is not JSON`, { cause });
-  }
-  if (object === null) throw new RangeError(`${named} is not a JSON object`);
-  const [doubt] = object.doubts.values();
-  if (doubt !== undefined) throw new RangeError(`${named}: ${doubt}`);
-  return metadataOf(object.fields, options);
 }
 
 /** Takes a leading `---` block off; its `title:` line, or else the first top heading, is the title. */

@@ -3,6 +3,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Withheld } from '../plan/plan-removal.ts';
 import type { Samples } from '../plan/tally.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
+import { readingLines } from './reading.ts';
 import { safeText, truncate } from './safe-text.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
@@ -28,6 +29,7 @@ export function planJson(
     deletionWithheld: plan.withheld?.what === 'deletion' ? plan.withheld.why : null,
     publicationWithheld: plan.withheld?.what === 'publication' ? plan.withheld.why : null,
     samples: plan.samples,
+    ...plan.reading,
     seconds: Number(seconds.toFixed(2)),
   };
 }
@@ -62,6 +64,7 @@ export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style):
       `${formatCount(chunks.payloadUpdated)} payload updates, ${formatCount(chunks.removed)} to remove`,
     `tokens  ${formatCount(plan.tokens)} to embed`,
     `time    ${estimate(plan, rate)}`,
+    ...readingLines(plan.reading).map((line) => style.yellow(line)),
     ...(plan.withheld === null ? [] : [style.yellow(safeText(withheld(plan.withheld)))]),
     style.dim('Nothing was written.'),
   ].join('\n');

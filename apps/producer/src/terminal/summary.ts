@@ -1,10 +1,12 @@
 import type { RunProgress } from '@embedline/core';
+import type { ReadingReport } from '../readers/reading-notes.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
+import { readingLines } from './reading.ts';
 import { chunksJson, rateOf, secondsOf } from './run-view.ts';
 import type { Style } from './style.ts';
 
 /** The last line of `ingest --json`; programs rely on its shape. */
-export function summaryJson(run: RunProgress): object {
+export function summaryJson(run: RunProgress, reading?: ReadingReport): object {
   const { producer } = run;
   return {
     type: 'summary',
@@ -23,11 +25,12 @@ export function summaryJson(run: RunProgress): object {
     tokens: run.workers.tokensEmbedded,
     deadLetters: run.deadLetters,
     seconds: Number(secondsOf(run).toFixed(2)),
+    ...reading,
   };
 }
 
 /** The same for people. */
-export function renderSummary(run: RunProgress, style: Style): string {
+export function renderSummary(run: RunProgress, style: Style, reading?: ReadingReport): string {
   const { producer, workers, spec } = run;
   const seconds = secondsOf(run);
   const count = (value: number, label: string) => (value === 0 ? null : `${formatCount(value)} ${label}`);
@@ -61,5 +64,6 @@ export function renderSummary(run: RunProgress, style: Style): string {
   ];
   const state = run.state === 'done' ? style.green('done') : style.red(run.state);
   const head = `${style.bold(spec.collection)} ${state}  ${style.dim(`run ${spec.runId}, ${spec.generation.name}`)}`;
-  return [head, ...rows.map(([label, value]) => `  ${label.padEnd(13)} ${value}`)].join('\n');
+  const told = reading === undefined ? [] : readingLines(reading).map((line) => style.yellow(`  ${line}`));
+  return [head, ...rows.map(([label, value]) => `  ${label.padEnd(13)} ${value}`), ...told].join('\n');
 }

@@ -1,11 +1,13 @@
 import { isSound, type Verification } from '../verify/verify.ts';
 import { formatCount } from './format.ts';
+import { readingLines } from './reading.ts';
 import { safeText } from './safe-text.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 
 export function verificationJson(pipeline: string, found: Verification): object {
-  return { type: 'verification', pipeline, sound: isSound(found), ...found };
+  const { reading, ...rest } = found;
+  return { type: 'verification', pipeline, sound: isSound(found), ...rest, ...reading };
 }
 
 export function renderVerification(pipeline: string, found: Verification, style: Style): string {
@@ -37,7 +39,7 @@ export function renderVerification(pipeline: string, found: Verification, style:
     `${style.bold(pipeline)} ${verdict}  ${style.dim(`${found.generation}, ${formatCount(found.documents)} documents, ${formatCount(found.chunks)} chunks`)}`,
     table,
     ...(examples.length === 0 ? [] : [`for example: ${safeText(examples.join('; '))}`]),
-    ...unread(found).map((line) => style.yellow(line)),
+    ...[...readingLines(found.reading), ...unread(found)].map((line) => style.yellow(line)),
     ...(isSound(found) || !health.healthy ? [] : ['Mend it with --repair, which is an ingest.']),
   ].join('\n');
 }

@@ -9,6 +9,7 @@ import { compareCorpus } from '../ingest/compare-corpus.ts';
 import { findSwept } from '../ingest/find-swept.ts';
 import { createSeenDocuments } from '../ingest/seen-documents.ts';
 import type { OpenPipeline } from '../pipeline/open-pipeline.ts';
+import type { ReadingReport } from '../readers/reading-notes.ts';
 import { checkVectors, type CheckedVectors } from './check-vectors.ts';
 import { ChunkSample } from './sample.ts';
 
@@ -47,6 +48,8 @@ export interface Verification {
   readonly deadLetters: number;
   /** Why the corpus was not read completely. */
   readonly problems: readonly string[];
+  /** What is to be told of the files and records themselves. */
+  readonly reading: ReadingReport;
 }
 
 const SAMPLE_SIZE = 5;
@@ -76,6 +79,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
     health: await points.health({ signal }),
     deadLetters: compared.deadLetters,
     problems: corpus.problems,
+    reading: corpus.report,
   };
 }
 
@@ -96,6 +100,7 @@ async function compare(
   const sample: string[] = [];
   const windows = compareCorpus({
     corpus,
+    onDuplicate: definition.onDuplicate,
     chunk,
     seen,
     signal,
