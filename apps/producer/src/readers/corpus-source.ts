@@ -1,4 +1,5 @@
 import { showCommand, type CommandSource } from './command-source.ts';
+import type { PathSource } from './source-file.ts';
 import type { CsvOptions, RecordOptions, SourceFormat } from './read-item.ts';
 
 /** What may be said of one source otherwise than of the others. */
@@ -51,4 +52,17 @@ export function resolveSource(source: Source, defaults: SourceDefaults): Resolve
 /** How a source is named for people. */
 export function showSource({ from }: ResolvedSource): string {
   return 'path' in from ? from.path : showCommand(from);
+}
+
+export function isFiles({ from }: ResolvedSource): boolean {
+  return 'path' in from && from.path !== '-';
+}
+
+export function isStream(source: ResolvedSource): boolean {
+  return !isFiles(source);
+}
+
+export function pathSource({ from, format, options }: ResolvedSource): PathSource {
+  const readsSidecars = options.sidecars && options.metadataFields.length > 0;
+  return { path: 'path' in from ? from.path : '', format, readsSidecars };
 }

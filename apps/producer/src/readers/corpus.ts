@@ -3,6 +3,9 @@ import { relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { commandBlocks } from './command-source.ts';
 import {
+  isFiles,
+  isStream,
+  pathSource,
   resolveSource,
   showSource,
   type ResolvedSource,
@@ -10,17 +13,12 @@ import {
   type SourceDefaults,
 } from './corpus-source.ts';
 import { fileBlocks, unpackIfGzip } from './file-blocks.ts';
-import {
-  DEFAULT_FIND_RULES,
-  FileFinder,
-  type FindRules,
-  type PathSource,
-  type SourceFile,
-} from './find-files.ts';
+import { FileFinder } from './find-files.ts';
 import { lastOfEach } from './last-of-each.ts';
 import { parse } from './parse.ts';
 import { placeOf, ReadingNotes, type ReadingReport } from './reading-notes.ts';
 import { reject, type ReadItem, type SourceFormat } from './read-item.ts';
+import { DEFAULT_FIND_RULES, type FindRules, type SourceFile } from './source-file.ts';
 import { rootOf } from './source-root.ts';
 import { stdinBlocks } from './stdin-blocks.ts';
 
@@ -225,19 +223,6 @@ export class Corpus {
     const shown = relative(this.#options.cwd, path);
     return shown.startsWith('..') ? path : shown === '' ? '.' : shown;
   }
-}
-
-function isFiles({ from }: ResolvedSource): boolean {
-  return 'path' in from && from.path !== '-';
-}
-
-function isStream(source: ResolvedSource): boolean {
-  return !isFiles(source);
-}
-
-function pathSource({ from, format, options }: ResolvedSource): PathSource {
-  const readsSidecars = options.sidecars && options.metadataFields.length > 0;
-  return { path: 'path' in from ? from.path : '', format, readsSidecars };
 }
 
 function isDocument(format: SourceFormat): boolean {

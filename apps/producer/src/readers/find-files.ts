@@ -2,67 +2,19 @@ import { realpath, stat, lstat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { EmbedlineError } from '@embedline/core';
 import ignore from 'ignore';
-import { ENDINGS, formatOf, type FileFormat } from './file-format.ts';
+import { ENDINGS, formatOf } from './file-format.ts';
 import { isGlob, parseGlob } from './glob-pattern.ts';
 import { IgnoreRules } from './ignore-rules.ts';
 import { describeIgnored, LeftOutCounts, type LeftOut } from './left-out.ts';
-import type { SourceFormat } from './read-item.ts';
+import {
+  cannotRead,
+  type FindOptions,
+  type PathSource,
+  type RefusedFile,
+  type SourceFile,
+} from './source-file.ts';
 import { idPrefix, rootOf } from './source-root.ts';
 import { NOT_REGULAR, Walk, type Found } from './walk.ts';
-
-/** A file of the corpus. */
-export interface SourceFile {
-  readonly path: string;
-  /** Path below the root, with `/`; the id of a text document. */
-  readonly id: string;
-  readonly format: FileFormat;
-  /** Which of the sources it belongs to. */
-  readonly source: number;
-}
-
-/** A file that is not read, and why. */
-export interface RefusedFile {
-  readonly path: string;
-  readonly id: string;
-  readonly refused: string;
-}
-
-export interface PathSource {
-  /** A file, a folder, or a glob. */
-  readonly path: string;
-  /** For files whose ending tells nothing; restricts folders and globs to that format. */
-  readonly format?: SourceFormat | undefined;
-  /** A .json beside a text is its metadata, so that it is not ignored. */
-  readonly readsSidecars: boolean;
-}
-
-/** What is kept out of folders and globs. A file that is named itself is read. */
-export interface FindRules {
-  /** Patterns as in .gitignore, counted from each source. */
-  readonly exclude: readonly string[];
-  /** Whether files and folders whose names begin with a dot are taken, .git aside. */
-  readonly hidden: boolean;
-  /** Whether .gitignore and .embedlineignore are honoured, and node_modules is kept out. */
-  readonly ignore: boolean;
-  /** Links that leave the source, or the root that was named, are not followed in any case. */
-  readonly followLinks: boolean;
-}
-
-export const DEFAULT_FIND_RULES: FindRules = Object.freeze({
-  exclude: [],
-  hidden: false,
-  ignore: true,
-  followLinks: false,
-});
-
-export interface FindOptions extends FindRules {
-  readonly sources: readonly PathSource[];
-  readonly cwd: string;
-  /** Folder below which all sources lie, and from which ids are counted. Defaults to what {@link rootOf} says. */
-  readonly root?: string | undefined;
-  /** How a path is shown to people. */
-  readonly show: (path: string) => string;
-}
 
 /** Finds the files of the sources, and counts those that are left out. For one pass: the counts are those of all of it. */
 export class FileFinder {
@@ -217,20 +169,5 @@ async function single(
   throw new EmbedlineError(
     'USAGE',
     `The ending of ${source} does not tell its format. Say it with --format jsonl, csv, text or markdown.`,
-  );
-}
-
-function cannotRead(source: string, error: NodeJS.ErrnoException): EmbedlineError {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-    return new EmbedlineError(
-      'SOURCE_NOT_FOUND',
-      `There is no file or directory ${source}. Check the path.`,
-      { cause: error },
-    );
-  }
-  return new EmbedlineError(
-    'SOURCE_UNREADABLE',
-    `${source} cannot be read (${error.code ?? error.message}). Check its permissions.`,
-    { cause: error },
   );
 }
