@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseDelimiter, parseQuote } from '../readers/csv-dialect.ts';
-import { knownEncoding } from '../readers/encodings.ts';
+import { knownEncoding } from '../readers/encoding-names.ts';
 import { parseMetadataFields } from '../readers/metadata-fields.ts';
 
 /** The flags that say which files are read, and how. */

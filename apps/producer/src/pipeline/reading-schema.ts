@@ -1,7 +1,7 @@
 import { messageOf } from '@embedline/core';
 import { z } from 'zod';
 import { parseDelimiter, parseQuote } from '../readers/csv-dialect.ts';
-import { knownEncoding } from '../readers/encodings.ts';
+import { knownEncoding } from '../readers/encoding-names.ts';
 import { parseMetadataFields } from '../readers/metadata-fields.ts';
 
 const textSchema = z.string().min(1, 'expected a text that is not empty');

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { analyse } from 'chardet';
+import { knownEncoding } from './encoding-names.ts';
 import { peek } from './peek.ts';
 
 /** What the bytes of a source stand for. */
@@ -21,15 +22,6 @@ export interface DecodedBlocks {
 const SAMPLE_BYTES = 16 * 1024;
 /** In no UTF-8 text. */
 const INVALID = Buffer.from([0xff]);
-
-/** @returns the standard's name of an encoding that can be read, or null */
-export function knownEncoding(label: string): string | null {
-  try {
-    return new TextDecoder(label).encoding;
-  } catch {
-    return null;
-  }
-}
 
 /**
  * Turns a source into UTF-8. A byte order mark says what it is; else it is what was asked for; else UTF-16 is known by
