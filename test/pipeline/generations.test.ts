@@ -1,7 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
+import { runInProcess } from '../support/in-process-cli.ts';
 import { storedPoints } from '../support/stored.ts';
 import { until } from '../support/temporary.ts';
 
@@ -88,11 +90,12 @@ describe('while an ingest runs', () => {
     const [first] = await listed(bench);
     await writeFile(join(bench.directory, 'docs.jsonl'), jsonl(texts(3)));
     const running = await startIngest(bench);
-    expect(await bench.run(['collections', command, 'docs', '--json'])).toMatchObject({
+    const args = ['collections', command, 'docs', ...(command === 'drop' ? ['--yes'] : [])];
+    expect(await bench.run([...args, '--json'])).toMatchObject({
       code: 1,
       json: [{ type: 'error', code: 'RUN_LOCKED', message: expect.stringMatching(/ingested by run/) }],
     });
-    const waiting = bench.start(['collections', command, 'docs', '--wait']);
+    const waiting = bench.start([...args, '--wait']);
     await until('it waits', () => waiting.output().includes('ingested by run'));
     bench.startWorker();
     expect((await running.result).json.at(-1)).toMatchObject({ state: 'done' });
@@ -100,6 +103,32 @@ describe('while an ingest runs', () => {
     const after = await listed(bench);
     if (command === 'drop') expect(after).toEqual([]);
     else expect(after).toMatchObject([{ generation: first?.['generation'], live: true }, { live: false }]);
+  });
+});
+
+test('collections drop wants --yes where nobody can be asked, and takes only y on a terminal', async () => {
+  const bench = await withRecords(texts(2));
+  await ingest(bench);
+  expect(await bench.run(['collections', 'drop', 'docs'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/every generation of docs.*--yes/),
+  });
+  for (const [answer, left] of [
+    ['\n', 1],
+    ['no\n', 1],
+    ['', 1],
+    ['y\n', 0],
+  ] as const) {
+    const stdin = Object.assign(Readable.from([answer]), { isTTY: true });
+    const result = await runInProcess(bench, ['collections', 'drop', 'docs'], {}, stdin);
+    expect(result.stderr).toContain('Delete every generation of docs?');
+    expect(result.code).toBe(left);
+    expect(await listed(bench)).toHaveLength(left);
+  }
+  // What is not there is told before anybody is asked.
+  expect(await bench.run(['collections', 'drop', 'docs'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('no collection "docs"'),
   });
 });
 

@@ -164,7 +164,7 @@ describe('convergence', () => {
     ]);
     expect((await bench.run(['collections', 'rollback', 'docs'])).code).toBe(0);
     expect(comparable(await storedPoints(bench.directory, 'docs'))).toEqual(before);
-    expect((await bench.run(['collections', 'drop', 'docs'])).code).toBe(0);
+    expect((await bench.run(['collections', 'drop', 'docs', '--yes'])).code).toBe(0);
     expect((await bench.run(['search', 'x', '--collection', 'docs'])).stderr).toContain(
       'There is no collection "docs"',
     );

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { jsonl } from './cli.ts';
 
 /** A document as the test thinks of it. */
-interface Draft {
+export interface Draft {
   readonly paragraphs: readonly string[];
   readonly year: number;
   /** Which of the two files it is in. */

@@ -14,6 +14,7 @@ export async function runInProcess(
   { directory, env: usual }: TestBench,
   args: readonly string[],
   env: Record<string, string> = {},
+  stdin: Readable = Readable.from([]),
 ): Promise<CliResult> {
   const [stdout, stderr] = [new Sink(), new Sink()];
   const style = styleFor({}, {});
@@ -23,7 +24,7 @@ export async function runInProcess(
     const context: CommandContext = {
       config,
       cwd: directory,
-      stdin: Readable.from([]),
+      stdin,
       stdout,
       stderr,
       style,

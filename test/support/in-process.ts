@@ -21,7 +21,9 @@ import { ingest, type IngestOutcome } from '../../apps/producer/src/ingest/inges
 import type { IngestOptions } from '../../apps/producer/src/ingest/ingest-options.ts';
 import { pipelineSchema } from '../../apps/producer/src/pipeline/definition.ts';
 import type { OpenPipeline } from '../../apps/producer/src/pipeline/open-pipeline.ts';
+import { liveGeneration } from '../../apps/producer/src/ingest/live-generation.ts';
 import { makePlan, type Plan } from '../../apps/producer/src/plan/plan.ts';
+import { verify, type Verification } from '../../apps/producer/src/verify/verify.ts';
 import { corpusOf } from './corpus.ts';
 import { fakeEmbedder } from './fake-embedder.ts';
 import { testPrefix, testRedis } from './redis.ts';
@@ -47,6 +49,8 @@ export interface InProcess {
   ingest(call: IngestCall): Promise<IngestOutcome>;
   /** What an ingest would do. */
   plan(call: IngestCall): Promise<Plan>;
+  /** Is what readers see what the corpus says? Every vector is made again. */
+  verify(call: IngestCall): Promise<Verification>;
   /** Texts that were embedded for a run. */
   embedded(runId: string): readonly string[];
   livePoints(collection: string): Promise<Map<string, StoredPoint>>;
@@ -89,6 +93,7 @@ export function inProcess(
         signal: new AbortController().signal,
         onProgress: () => undefined,
       }),
+    verify: (call) => verifyLive(store, call),
     embedded: (runId) => asked.get(runId) ?? [],
     livePoints: (collection) => readLive(store, collection),
   };
@@ -176,6 +181,20 @@ function openCall(call: IngestCall): OpenPipeline {
     ...chunkingOf(call),
     close: () => Promise.resolve(),
   };
+}
+
+async function verifyLive(store: VectorStore, call: IngestCall): Promise<Verification> {
+  const generation = await liveGeneration(store, call.collection);
+  return verify({
+    pipeline: openCall(call),
+    generation,
+    store,
+    sampleSize: 10_000,
+    minCosine: 0.999,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    openEmbedder: async () => fakeEmbedder(call.model),
+  });
 }
 
 async function readLive(store: VectorStore, collection: string): Promise<Map<string, StoredPoint>> {

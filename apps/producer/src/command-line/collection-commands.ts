@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
-import type { ChangeCollectionFlags, CollectionsFlags } from '../commands/collections.ts';
+import type {
+  ChangeCollectionFlags,
+  CollectionsFlags,
+  DropCollectionFlags,
+} from '../commands/collections.ts';
 import type { Run } from './run.ts';
 
 /** Commands on generations and their public names. */
@@ -22,9 +26,10 @@ export function addCollectionCommands(program: Command, run: Run): void {
       ),
     );
   changing(collections.command('drop'))
-    .description('delete a collection with all its generations')
-    .addHelpText('after', `\nExample:\n  embedline collections drop docs`)
-    .action((name: string, flags: ChangeCollectionFlags) =>
+    .description('delete a collection with all its generations; asks on a terminal')
+    .option('--yes', 'do not ask; needed where nobody can be asked')
+    .addHelpText('after', `\nExample:\n  embedline collections drop docs --yes`)
+    .action((name: string, flags: DropCollectionFlags) =>
       run(async (context) =>
         (await import('../commands/collections.ts')).dropCollection(name, flags, context),
       ),

@@ -7,6 +7,7 @@ import {
   type VectorStore,
 } from '@embedline/core';
 import { claimCollection, type CollectionClaim } from '../ingest/claim-collection.ts';
+import { confirm, isTerminal } from '../terminal/confirm.ts';
 import { formatCount } from '../terminal/format.ts';
 import { renderTable } from '../terminal/table.ts';
 import {
@@ -27,6 +28,11 @@ export interface CollectionsFlags {
 export interface ChangeCollectionFlags extends CollectionsFlags {
   /** Wait for an ingest instead of failing. */
   readonly wait?: true;
+}
+
+export interface DropCollectionFlags extends ChangeCollectionFlags {
+  /** Do not ask. */
+  readonly yes?: true;
 }
 
 /** `embedline collections list`: every generation of every collection. @returns the exit code */
@@ -57,26 +63,41 @@ export async function rollbackCollection(
   const live = claimed.generations.find((generation) => generation.live);
   const previous = claimed.generations.findLast((generation) => isBefore(generation, live));
   if (live === undefined || previous === undefined) throw nothingBefore(collection, live);
+  // Before readers are sent there: a generation whose points are gone or damaged cannot be opened.
+  const points = await openAndCount(store, previous);
+  const pointsNow = await countPoints(store, live);
   await store.publish(previous, { signal: claimed.signal });
   if (flags.json === true)
     printJson(context.stdout, {
       type: 'rollback',
       name: collection,
       generation: previous.name,
+      points,
       kept: live.name,
     });
   else printLine(context.stdout, `${collection} is ${previous.name} again; ${live.name} is kept.`);
+  if (pointsNow !== null && points < pointsNow)
+    notice(
+      context,
+      `Readers see ${formatCount(points)} points now, where they saw ${formatCount(pointsNow)} before. The next ingest of each ` +
+        `pipeline of ${collection} brings its own up to date.`,
+    );
   return EXIT.done;
 }
 
 /** `embedline collections drop`: deletes every generation of a collection. @returns the exit code */
 export async function dropCollection(
   collection: string,
-  flags: ChangeCollectionFlags,
+  flags: DropCollectionFlags,
   context: CommandContext,
 ): Promise<number> {
   await using releasers = new Releasers();
   const store = await openStore(context, releasers);
+  await assertExists(store, collection);
+  if (flags.yes !== true && !(await mayDrop(collection, context))) {
+    printLine(context.stderr, 'Nothing was dropped.');
+    return EXIT.failed;
+  }
   const claimed = await claim(collection, { store, flags, doing: 'its removal' }, context, releasers);
   // The live one last: cut off in between, readers still see a whole collection.
   const order = claimed.generations.toSorted((a, b) => Number(a.live) - Number(b.live));
@@ -86,6 +107,17 @@ export async function dropCollection(
     printJson(context.stdout, { type: 'dropped', name: collection, generations: names });
   else printLine(context.stdout, `Dropped ${collection}: ${names.join(', ')}.`);
   return EXIT.done;
+}
+
+/** @throws EmbedlineError USAGE where nobody can be asked */
+async function mayDrop(collection: string, context: CommandContext): Promise<boolean> {
+  if (!isTerminal(context.stdin)) {
+    throw new EmbedlineError(
+      'USAGE',
+      `This deletes every generation of ${collection}, and nothing brings them back. Add --yes if that is meant.`,
+    );
+  }
+  return confirm(`Delete every generation of ${collection}? Nothing brings them back.`, context);
 }
 
 /** No ingest changes the collection meanwhile. */
@@ -135,12 +167,15 @@ function nothingBefore(collection: string, live: Generation | undefined): Embedl
 
 /** @returns null for one whose points are gone or damaged, so that the others are listed all the same */
 async function countPoints(store: VectorStore, generation: Generation): Promise<number | null> {
-  const points = await store.open(generation).catch((error: unknown) => {
+  return openAndCount(store, generation).catch((error: unknown) => {
     if (isEmbedlineError(error, 'COLLECTION_NOT_FOUND') || isEmbedlineError(error, 'STORE_UNSUITABLE'))
       return null;
     throw error;
   });
-  if (points === null) return null;
+}
+
+async function openAndCount(store: VectorStore, generation: Generation): Promise<number> {
+  const points = await store.open(generation);
   try {
     return await points.count();
   } finally {

@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import type { Readable } from 'node:stream';
 import { EmbedlineError } from '@embedline/core';
 import { pipelineNameSchema, pipelineSchema } from '../pipeline/definition.ts';
 import { describeIssues } from '../pipeline/describe-issues.ts';
 import { starterJson, starterTypescript, type Starter } from '../pipeline/starter-file.ts';
+import { isTerminal } from '../terminal/confirm.ts';
 import { EXIT, printJson, printLine, type CommandContext } from './context.ts';
 
 export interface InitFlags {
@@ -146,8 +146,4 @@ function canImport(directory: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isTerminal(stdin: Readable): boolean {
-  return 'isTTY' in stdin && stdin.isTTY === true;
 }

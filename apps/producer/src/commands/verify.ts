@@ -8,7 +8,7 @@ import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { readingLine } from '../terminal/reading-line.ts';
 import { renderVerification, verificationJson } from '../terminal/verification.ts';
-import { isSound, verify, type Verification } from '../verify/verify.ts';
+import { verdictOf, verify, type Verification } from '../verify/verify.ts';
 import {
   EXIT,
   notice,
@@ -47,7 +47,7 @@ async function verifyPipeline(
   shown: Presentation,
 ): Promise<number> {
   const found = await look(definition, flags, shown);
-  if (flags.repair !== true || isSound(found)) return exitCode(found);
+  if (flags.repair !== true || verdictOf(found) !== 'unsound') return exitCode(found);
   await deleteWrongPoints(found, definition, shown.context);
   const repaired = await ingestPipeline(await openPipeline(definition, shown.context), shown);
   if (repaired === EXIT.failed) return repaired;
@@ -110,10 +110,11 @@ async function verifiable(
 
 /** Their hashes say that they are right, so an ingest would leave them; one that is missing it makes again. */
 async function deleteWrongPoints(
-  { vectors: { wrong } }: Verification,
+  { vectors, altered }: Verification,
   { collection, name, wait }: PipelineDefinition,
   context: CommandContext,
 ): Promise<void> {
+  const wrong = [...new Set([...vectors.wrong, ...altered.sample].map(({ id }) => id))];
   if (wrong.length === 0) return;
   await using releasers = new Releasers();
   const store = await openStore(context, releasers);
@@ -129,12 +130,7 @@ async function deleteWrongPoints(
     signal: context.signal,
     onNotice: (text: string) => notice(context, text),
   };
-  await changePoints(options, (points, write) =>
-    points.delete(
-      wrong.map(({ id }) => id),
-      write,
-    ),
-  );
+  await changePoints(options, (points, write) => points.delete(wrong, write));
 }
 
 function assertRereadable(definitions: readonly PipelineDefinition[]): void {
@@ -146,6 +142,6 @@ function assertRereadable(definitions: readonly PipelineDefinition[]): void {
 }
 
 function exitCode(found: Verification): number {
-  if (!isSound(found)) return EXIT.failed;
+  if (verdictOf(found) === 'unsound') return EXIT.failed;
   return found.deadLetters > 0 || found.problems.length > 0 ? EXIT.deadLetters : EXIT.done;
 }

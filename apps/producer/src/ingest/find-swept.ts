@@ -22,7 +22,11 @@ export interface Swept {
   /** Of the documents that are gone, some, for people. */
   readonly sample: readonly string[];
   /** Documents that are there but could not be read; nothing of them is among these points. */
-  readonly unread: { readonly documents: number; readonly sample: readonly string[] };
+  readonly unread: {
+    readonly documents: number;
+    readonly points: number;
+    readonly sample: readonly string[];
+  };
   /** Of all these points; null when there are too many to keep. */
   readonly ids: readonly string[] | null;
 }
@@ -37,8 +41,8 @@ export async function findSwept(options: FindSweptOptions): Promise<Swept> {
   const documents = createDistinctIds();
   const counts = { vanished: 0, surplus: 0, duplicate: 0 };
   const gone = { documents: 0, sample: [] as string[] };
-  const unread = { documents: 0, sample: [] as string[] };
-  const note = (group: typeof gone, documentId: string) => {
+  const unread = { documents: 0, points: 0, sample: [] as string[] };
+  const note = (group: { documents: number; readonly sample: string[] }, documentId: string) => {
     if (!documents.add(documentId)) return;
     group.documents += 1;
     if (group.sample.length < SAMPLE_SIZE) group.sample.push(documentId);
@@ -48,7 +52,10 @@ export async function findSwept(options: FindSweptOptions): Promise<Swept> {
     for await (const page of judgedPages(options)) {
       for (const { id, documentId, why } of page) {
         if (why === 'vanished') note(gone, documentId);
-        else if (why === 'unread') note(unread, documentId);
+        else if (why === 'unread') {
+          unread.points += 1;
+          note(unread, documentId);
+        }
         if (!isSwept(why)) continue;
         points += 1;
         counts[why] += 1;

@@ -22,8 +22,10 @@ export function hitJson({
   title,
   start,
   end,
+  stale,
 }: SearchHit): object {
-  return { score, id, documentId, chunkIndex, text, metadata, title, start, end };
+  const hit = { score, id, documentId, chunkIndex, text, metadata, title, start, end };
+  return stale === true ? { ...hit, stale } : hit;
 }
 
 function renderHit(hit: SearchHit, rank: number, words: ReadonlySet<string>, style: Style): string {
@@ -32,7 +34,8 @@ function renderHit(hit: SearchHit, rank: number, words: ReadonlySet<string>, sty
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${safeText(name)} ${safeText(String(value))}`)
     .join(', ');
-  const place = `characters ${hit.start}-${hit.end}, chunk ${hit.chunkIndex}`;
+  const age = hit.stale === true ? '; stale: the document says something else by now' : '';
+  const place = `characters ${hit.start}-${hit.end}, chunk ${hit.chunkIndex}${age}`;
   const head = `${String(rank).padStart(2)}. ${style.green(hit.score.toFixed(3))}  ${style.bold(truncate(safeText(hit.documentId), 60))}${truncate(title, 60)}`;
   const details = style.dim(`    ${metadata === '' ? '' : `${metadata}; `}${place}`);
   const snippet = snippetLines(hit.text, words, style.columns - 6).map(

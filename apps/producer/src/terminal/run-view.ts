@@ -124,5 +124,6 @@ export function chunksJson({ producer, workers }: RunProgress) {
     skipped: producer.chunksSkipped,
     payloadUpdated: producer.chunksPayloadUpdated,
     removed: producer.chunksRemoved,
+    keptStale: producer.chunksKeptStale,
   };
 }

@@ -47,6 +47,7 @@ export function renderSummary(run: RunProgress, style: Style, reading?: ReadingR
     `${formatCount(producer.chunksSkipped)} skipped`,
     count(producer.chunksPayloadUpdated, 'payload updated'),
     `${formatCount(producer.chunksRemoved)} removed`,
+    count(producer.chunksKeptStale, 'kept as stale'),
   );
   const rate = workers.chunksEmbedded === 0 ? '' : ` (${formatRate(rateOf(run))} chunks/s)`;
   const letters = formatCount(run.deadLetters);

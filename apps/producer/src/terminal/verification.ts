@@ -1,4 +1,4 @@
-import { isSound, type Verification } from '../verify/verify.ts';
+import { isSound, verdictOf, type Verdict, type Verification } from '../verify/verify.ts';
 import { formatCount } from './format.ts';
 import { readingLines } from './reading.ts';
 import { safeText } from './safe-text.ts';
@@ -7,13 +7,15 @@ import { renderTable } from './table.ts';
 
 export function verificationJson(pipeline: string, found: Verification): object {
   const { reading, ...rest } = found;
-  return { type: 'verification', pipeline, sound: isSound(found), ...rest, ...reading };
+  const altered = { ...found.altered, sample: found.altered.sample.slice(0, 5) };
+  const verdict = verdictOf(found);
+  return { type: 'verification', pipeline, sound: isSound(found), verdict, ...rest, altered, ...reading };
 }
 
 export function renderVerification(pipeline: string, found: Verification, style: Style): string {
   const { vectors, health } = found;
   const count = (value: number | null) => (value === null ? '?' : formatCount(value));
-  const verdict = isSound(found) ? style.green('sound') : style.red('not what the corpus says');
+  const verdict = showVerdict(verdictOf(found), style);
   const table = renderTable(
     [{ header: 'CHECK' }, { header: 'FOUND', align: 'right' }, { header: 'MEANING' }],
     [
@@ -21,6 +23,13 @@ export function renderVerification(pipeline: string, found: Verification, style:
       ['stale', count(found.stale), 'points with an older text, metadata or offsets'],
       ['orphaned', count(found.orphaned), 'points of what is gone from the corpus'],
       ['duplicate', count(found.duplicate), 'points besides the one of their chunk'],
+      [
+        'altered',
+        count(found.altered.altered),
+        'points whose id, text, payload and vector contradict each other',
+      ],
+      ['unnamed', count(found.unnamed), 'points of pipelines that the collection does not name'],
+      ['not judged', count(found.unjudged), 'points of documents that cannot be read, or may be gone'],
       [
         'wrong vectors',
         count(vectors.wrong.length),
@@ -31,17 +40,28 @@ export function renderVerification(pipeline: string, found: Verification, style:
   );
   const examples = [
     ...found.sample.map((id) => JSON.stringify(id)),
-    ...vectors.wrong
+    ...[...found.altered.sample, ...vectors.wrong]
       .slice(0, 3)
       .map(({ documentId, chunkIndex, why }) => `${JSON.stringify(documentId)} chunk ${chunkIndex}: ${why}`),
   ];
   return [
-    `${style.bold(pipeline)} ${verdict}  ${style.dim(`${found.generation}, ${formatCount(found.documents)} documents, ${formatCount(found.chunks)} chunks`)}`,
+    `${style.bold(pipeline)} ${verdict}  ${style.dim(`${found.generation}, ${formatCount(found.documents)} documents, ${formatCount(found.chunks)} chunks, ${formatCount(found.points)} points`)}`,
     table,
     ...(examples.length === 0 ? [] : [`for example: ${safeText(examples.join('; '))}`]),
     ...[...readingLines(found.reading), ...unread(found)].map((line) => style.yellow(line)),
-    ...(isSound(found) || !health.healthy ? [] : ['Mend it with --repair, which is an ingest.']),
+    ...(verdictOf(found) === 'unsound' ? ['Fix it with --repair, which is an ingest.'] : []),
   ].join('\n');
+}
+
+function showVerdict(verdict: Verdict, style: Style): string {
+  switch (verdict) {
+    case 'sound':
+      return style.green('sound');
+    case 'unsound':
+      return style.red('not what the corpus says');
+    case 'unknown':
+      return style.yellow('could not be judged: not all of the corpus can be read');
+  }
 }
 
 function cosines({ vectors: { minCosine, meanCosine } }: Verification): string {

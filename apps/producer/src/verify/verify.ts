@@ -1,6 +1,7 @@
 import {
   createEmbedder,
   Releasers,
+  type Embedder,
   type Generation,
   type GenerationPoints,
   type VectorStore,
@@ -10,6 +11,7 @@ import { findSwept } from '../ingest/find-swept.ts';
 import { createSeenDocuments } from '../ingest/seen-documents.ts';
 import type { OpenPipeline } from '../pipeline/open-pipeline.ts';
 import type { ReadingReport } from '../readers/reading-notes.ts';
+import { checkPoints, type CheckedPoints } from './check-points.ts';
 import { checkVectors, type CheckedVectors } from './check-vectors.ts';
 import { ChunkSample } from './sample.ts';
 
@@ -24,6 +26,8 @@ export interface VerifyOptions {
   readonly minCosine: number;
   readonly signal: AbortSignal;
   readonly onProgress: (read: { readonly bytes: number; readonly documents: number }) => void;
+  /** Opens what makes the vectors of the sample again. Defaults to the pipeline's model, in one process. */
+  readonly openEmbedder?: () => Promise<Embedder>;
 }
 
 /** What a collection was found to be, compared with its corpus. Counts are of points unless they say otherwise. */
@@ -40,6 +44,14 @@ export interface Verification {
   readonly orphaned: number | null;
   /** Points that stand for a chunk which has one already. */
   readonly duplicate: number | null;
+  /** Points of the pipeline, whatever they stand for. */
+  readonly points: number;
+  /** Points whose id, text, payload or vector contradict each other: something else has changed them. */
+  readonly altered: CheckedPoints;
+  /** Points of pipelines that the collection does not name. */
+  readonly unnamed: number;
+  /** Points that could not be judged: of documents that cannot be read, or that may be gone. */
+  readonly unjudged: number;
   /** A few documents with missing or stale points, or that are gone. */
   readonly sample: readonly string[];
   readonly vectors: CheckedVectors;
@@ -63,8 +75,9 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   const seen = releasers.own(createSeenDocuments());
   const compared = await compare(points, seen, options);
   const complete = corpus.problemCount === 0;
-  const swept = complete ? await findSwept({ points, pipeline: definition.name, seen, signal }) : null;
-  const embedder = releasers.own(await createEmbedder(pipeline.model, { processes: 1 }));
+  const swept = await findSwept({ points, pipeline: definition.name, seen, signal });
+  const openEmbedder = options.openEmbedder ?? (() => createEmbedder(pipeline.model, { processes: 1 }));
+  const embedder = releasers.own(await openEmbedder());
   const { ids } = compared.chunkSample;
   return {
     generation: generation.name,
@@ -72,9 +85,13 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
     chunks: compared.chunks,
     missing: compared.missing,
     stale: compared.stale,
-    orphaned: swept === null ? null : swept.vanishedPoints + swept.surplusPoints,
-    duplicate: swept === null ? null : swept.duplicatePoints,
-    sample: [...compared.sample, ...(swept?.sample ?? [])].slice(0, SAMPLE_SIZE),
+    orphaned: complete ? swept.vanishedPoints + swept.surplusPoints : null,
+    duplicate: complete ? swept.duplicatePoints : null,
+    points: await points.count({ pipeline: definition.name, signal }),
+    altered: await checkPoints({ points, pipeline: definition.name, ...pipeline.model.spec, signal }),
+    unnamed: await countUnnamed(points, generation, signal),
+    unjudged: swept.unread.points + (complete ? 0 : swept.vanishedPoints),
+    sample: [...compared.sample, ...(complete ? swept.sample : [])].slice(0, SAMPLE_SIZE),
     vectors: await checkVectors({ ids, points, embedder, minCosine: options.minCosine, signal }),
     health: await points.health({ signal }),
     deadLetters: compared.deadLetters,
@@ -83,10 +100,30 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   };
 }
 
-/** True when the collection is what the corpus says. */
-export function isSound({ missing, stale, orphaned, duplicate, vectors, health }: Verification): boolean {
-  const count = missing + stale + (orphaned ?? 0) + (duplicate ?? 0) + vectors.wrong.length;
-  return count === 0 && health.healthy;
+/** A point that something else has added, under a pipeline of its own. */
+async function countUnnamed(
+  points: GenerationPoints,
+  { manifest }: Generation,
+  signal: AbortSignal,
+): Promise<number> {
+  let unnamed = await points.count({ signal });
+  for (const pipeline of Object.keys(manifest.pipelines)) unnamed -= await points.count({ pipeline, signal });
+  return Math.max(0, unnamed);
+}
+
+/** `unknown` when nothing wrong was found, but not all could be judged. */
+export type Verdict = 'sound' | 'unsound' | 'unknown';
+
+export function verdictOf(found: Verification): Verdict {
+  const { missing, stale, orphaned, duplicate, altered, unnamed, vectors, health } = found;
+  const wrong = missing + stale + (orphaned ?? 0) + (duplicate ?? 0) + altered.altered + unnamed;
+  if (wrong + vectors.wrong.length > 0 || !health.healthy) return 'unsound';
+  return found.unjudged > 0 || found.problems.length > 0 ? 'unknown' : 'sound';
+}
+
+/** True when the collection is what the corpus says, all of which could be read. */
+export function isSound(found: Verification): boolean {
+  return verdictOf(found) === 'sound';
 }
 
 async function compare(

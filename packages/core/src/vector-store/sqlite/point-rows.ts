@@ -1,6 +1,6 @@
 import type { ChunkRecord } from '../../document.ts';
 import { fromPayload, STALE_PAYLOAD_HASH, toPayload, type PointPayload } from '../payload.ts';
-import type { StoredFingerprint, StoredPoint } from '../vector-store.ts';
+import type { Health, StoredFingerprint, StoredPoint } from '../vector-store.ts';
 import { toVector } from './database.ts';
 
 /** All tables of one generation. Columns repeat what is looked up or scanned, so that no payload has to be parsed. */
@@ -66,4 +66,24 @@ export function toStoredPoint(row: Record<string, unknown>): StoredPoint {
     runSequence: payload.run_sequence,
     ...(payload.stale === true ? { stale: true } : {}),
   };
+}
+
+export const COUNT_ROWS =
+  'SELECT (SELECT count(*) FROM point) AS points, (SELECT count(*) FROM vec) AS vectors, (SELECT count(*) FROM bit) AS bits';
+const REPEATED = ['pipeline', 'document_id', 'chunk_index', 'text_hash', 'payload_hash', 'run_sequence'];
+/** Needs the function `sign_bits`. */
+export const COUNT_CONTRADICTIONS = `
+  SELECT count(*) AS n FROM point LEFT JOIN vec USING(pk) LEFT JOIN bit USING(pk)
+  WHERE ${REPEATED.map((name) => `${name} IS NOT json_extract(payload, '$.${name}')`).join(' OR ')}
+    OR document_mark IS NOT (payload -> '$.document_mark')
+    OR (v IS NOT NULL AND b IS NOT sign_bits(v))`;
+
+/** What the counts of a file's rows say of its state. */
+export function examineRows([counts]: readonly Record<string, unknown>[], contradictions: number): Health {
+  const [points, vectors, bits] = [counts?.['points'], counts?.['vectors'], counts?.['bits']].map(Number);
+  if (points !== vectors || points !== bits)
+    return { healthy: false, detail: `${points} points, but ${vectors} vectors and ${bits} signs` };
+  if (contradictions > 0)
+    return { healthy: false, detail: `${contradictions} of ${points} points contradict their own columns` };
+  return { healthy: true, detail: `${points} points, file sound` };
 }

@@ -20,9 +20,12 @@ import type {
   StoredPoint,
   WriteOptions,
 } from '../vector-store.ts';
-import { signBits, toBytes, whenFree, writeTransaction } from './database.ts';
+import { signBits, toBytes, toVector, whenFree, writeTransaction } from './database.ts';
 import {
   columns,
+  COUNT_CONTRADICTIONS,
+  COUNT_ROWS,
+  examineRows,
   MARK_STALE,
   toFingerprint,
   toStoredPoint,
@@ -177,17 +180,16 @@ export class SqlitePoints implements GenerationPoints {
     const [check] = await this.#all('PRAGMA quick_check(1)', [], options);
     const complaint = String(check?.['quick_check']);
     if (complaint !== 'ok') return { healthy: false, detail: `SQLite finds: ${complaint}` };
-    const sql =
-      'SELECT (SELECT count(*) FROM point) AS points, (SELECT count(*) FROM vec) AS vectors, (SELECT count(*) FROM bit) AS bits';
-    const [row] = await this.#all(sql, [], options);
-    const [points, vectors, bits] = [row?.['points'], row?.['vectors'], row?.['bits']].map(Number);
-    const healthy = points === vectors && points === bits;
-    return {
-      healthy,
-      detail: healthy
-        ? `${points} points, file sound`
-        : `${points} points, but ${vectors} vectors and ${bits} signs`,
-    };
+    return examineRows(await this.#all(COUNT_ROWS, [], options), await this.#countContradictions(options));
+  }
+
+  /** Rows whose columns or sign bits are not those of their payload and vector: something else has written them. */
+  async #countContradictions(options: ReadOptions): Promise<number> {
+    this.#database.function('sign_bits', { deterministic: true }, (vector) =>
+      signBits(toVector(vector as Uint8Array)),
+    );
+    const [row] = await this.#all(COUNT_CONTRADICTIONS, [], options);
+    return Number(row?.['n']);
   }
 
   async close(): Promise<void> {
