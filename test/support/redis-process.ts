@@ -36,9 +36,10 @@ export async function startRedisProcess(
   const port = options.port ?? (await freePort());
   const directory = options.directory ?? (await temporaryDirectory());
   const start = async (settings: readonly string[]) => {
-    const file = options.file === undefined ? [] : [options.file];
-    const own = ['--port', String(port), '--dir', directory, '--save', ''];
-    const child = spawn('redis-server', [...file, ...own, ...settings], {
+    const own = ['--port', String(port), '--dir', directory];
+    // A Sentinel saves nothing but its file of settings, and knows no such setting.
+    const first = options.file === undefined ? ['--save', ''] : [options.file];
+    const child = spawn('redis-server', [...first, ...own, ...settings], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let log = '';

@@ -50,7 +50,7 @@ export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
 export { parseRedisUrl } from './redis/parse-url.ts';
 export { formatAddress, hostsOf, type RedisAddress } from './redis/address.ts';
-export type { RedisAccess } from './redis/access.ts';
+export { NO_REDIS_ACCESS, type RedisAccess } from './redis/access.ts';
 export { probeRedis } from './redis/probe.ts';
 export { examineTopology } from './redis/topology.ts';
 export { giveUpChunk, type GivenUpChunk } from './run/given-up.ts';

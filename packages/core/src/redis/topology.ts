@@ -27,11 +27,12 @@ export async function examineTopology(options: TopologyOptions): Promise<Finding
 
 async function examineCluster({ redis, prefix }: TopologyOptions): Promise<Finding> {
   if (!(redis instanceof Cluster)) throw new Error('A cluster address without a cluster. This is a bug.');
-  const owner = placeOf(await ownerOf(redis, prefix));
-  const shards = shardsOf(await redis.cluster('SLOTS'));
+  // The node itself knows first who follows it.
+  const node = await ownerOf(redis, prefix);
+  const shards = shardsOf(await node.cluster('SLOTS'));
   const primaries = new Set(shards.map(({ primary }) => formatHostPort(primary)));
   const replicas = new Set(shards.flatMap((shard) => shard.replicas.map(formatHostPort)));
-  const holder = formatHostPort(owner);
+  const holder = formatHostPort(placeOf(node));
   const own = shards.find(({ primary }) => formatHostPort(primary) === holder)?.replicas ?? [];
   const found =
     `cluster of ${primaries.size} primaries (${listed([...primaries])}) and ${replicas.size} replicas; ` +

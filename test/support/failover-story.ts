@@ -1,0 +1,74 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectRedis, loadConfig, RunLedger, type StoredPoint } from '@embedline/core';
+import { expect, onTestFinished } from 'vitest';
+import { jsonl, testBench, type TestBench } from './cli.ts';
+import { comparable, fromScratch } from './expected-points.ts';
+import { storedPoints } from './stored.ts';
+import { until } from './temporary.ts';
+
+const PACED_WORKER = fileURLToPath(new URL('./paced-worker.ts', import.meta.url));
+const TEXTS = 2_000;
+
+async function writeCorpus({ directory }: TestBench): Promise<void> {
+  // One chunk each.
+  const records = Array.from({ length: TEXTS }, (_, index) => ({ id: `d${index}`, text: `Text ${index}.` }));
+  await writeFile(join(directory, 'docs.jsonl'), jsonl(records));
+}
+
+const INGEST = ['ingest', 'docs.jsonl', '--collection', 'docs', '--json'];
+
+/** All but the numbers of tokens, and the hashes of them: what the corpus comes to is made without the model's tokenizer. */
+function withoutTokens(points: Record<string, unknown>): Record<string, unknown> {
+  const chunks = Object.entries(points as Record<string, StoredPoint['chunk']>);
+  return Object.fromEntries(
+    chunks.map(([id, { documentId, chunkIndex, text, textHash }]) => [
+      id,
+      { documentId, chunkIndex, text, textHash },
+    ]),
+  );
+}
+
+/**
+ * An ingest, and two workers who share its work, lose the server that holds their keys in the middle of it.
+ * @param strike ends that server, and returns once another one has taken its place
+ */
+export async function surviveFailover(
+  env: Record<string, string>,
+  strike: (prefix: string) => Promise<void>,
+): Promise<TestBench> {
+  const bench = await testBench(env);
+  await writeCorpus(bench);
+  const { redisUrl, redisAccess } = loadConfig(bench.env);
+  const redis = connectRedis({ url: redisUrl ?? '', access: redisAccess, role: 'worker' });
+  onTestFinished(() => redis.disconnect());
+  const ledger = new RunLedger({ redis, prefix: bench.prefix });
+  const paced = { PACED_MS_PER_TEXT: '4', PACED_LOCK_MS: '6000' };
+  const workers = [1, 2].map(() => bench.startProgram(PACED_WORKER, paced));
+  const ingest = bench.start(INGEST);
+  const done = async () => (await ledger.list(1))[0]?.workers.batchesDone ?? 0;
+  await until('some batches are done', async () => (await done()) >= 2);
+  await strike(bench.prefix);
+  const { code, json, stderr } = await ingest.result;
+  const told = [stderr, ...workers.map((worker) => worker.output())].join('\n');
+  expect(code, told).toBe(0);
+  expect(json.at(-1)).toMatchObject({
+    state: 'done',
+    chunks: { total: TEXTS, embedded: TEXTS },
+    deadLetters: 0,
+  });
+  const model = (await ledger.list(1))[0]?.spec.model;
+  if (model === undefined) throw new Error('the run is not listed');
+  const names = { collection: 'docs', pipeline: 'docs', sources: ['docs.jsonl'] };
+  const stored = comparable(await storedPoints(bench.directory, 'docs'), 'docs', model);
+  expect(withoutTokens(stored)).toEqual(
+    withoutTokens(await fromScratch({ ...names, cwd: bench.directory, model, maxTokens: 256 })),
+  );
+  for (const worker of workers) {
+    expect(worker.process.exitCode, told).toBeNull();
+    worker.process.kill('SIGTERM');
+    expect(await worker.result, told).toMatchObject({ code: 0 });
+  }
+  return bench;
+}
