@@ -1,7 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectRedis, loadConfig, RunLedger, type StoredPoint } from '@embedline/core';
+import {
+  connectRedis,
+  loadConfig,
+  RunLedger,
+  Schedules,
+  startIngestJobs,
+  type RedisConnection,
+  type StoredPoint,
+} from '@embedline/core';
 import { expect, onTestFinished } from 'vitest';
 import { jsonl, testBench, type TestBench } from './cli.ts';
 import { comparable, fromScratch } from './expected-points.ts';
@@ -30,6 +38,34 @@ function withoutTokens(points: Record<string, unknown>): Record<string, unknown>
   );
 }
 
+/** Takes requests for ingests, over a connection that blocks while there are none, and says which it got. */
+function serve({ prefix }: TestBench, connect: () => RedisConnection) {
+  const [redis, connection] = [connect(), connect()];
+  const asked = new Set<string>();
+  const jobs = startIngestJobs({
+    redis,
+    connection,
+    prefix,
+    execute: ({ pipeline }) => {
+      asked.add(pipeline);
+      return Promise.resolve({ outcome: 'done', runId: null, message: null });
+    },
+    onError: () => undefined,
+  });
+  const schedules = new Schedules({ connection: redis, prefix });
+  onTestFinished(async () => {
+    await jobs.close();
+    await schedules.close();
+    for (const each of [redis, connection]) each.disconnect();
+  });
+  return {
+    request: async (pipeline: string) => {
+      await schedules.request(pipeline, {});
+      await until(`the request "${pipeline}" was taken`, () => asked.has(pipeline));
+    },
+  };
+}
+
 /**
  * An ingest, and two workers who share its work, lose the server that holds their keys in the middle of it.
  * @param strike ends that server, and returns once another one has taken its place
@@ -46,10 +82,15 @@ export async function surviveFailover(
   const ledger = new RunLedger({ redis, prefix: bench.prefix });
   const paced = { PACED_MS_PER_TEXT: '4', PACED_LOCK_MS: '6000' };
   const workers = [1, 2].map(() => bench.startProgram(PACED_WORKER, paced));
+  const serving = serve(bench, () =>
+    connectRedis({ url: redisUrl ?? '', access: redisAccess, role: 'worker' }),
+  );
   const ingest = bench.start(INGEST);
   const done = async () => (await ledger.list(1))[0]?.workers.batchesDone ?? 0;
   await until('some batches are done', async () => (await done()) >= 2);
+  await serving.request('before');
   await strike(bench.prefix);
+  await serving.request('after');
   const { code, json, stderr } = await ingest.result;
   const told = [stderr, ...workers.map((worker) => worker.output())].join('\n');
   expect(code, told).toBe(0);
