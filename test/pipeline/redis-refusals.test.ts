@@ -97,6 +97,8 @@ describe('the login', () => {
     const wrong = await refusal(at('nobody:hunter2-hunter2@'));
     expect(wrong.message).toMatch(/refused the login \(WRONGPASS\).*REDIS_URL/);
     expect(wrong.message).not.toContain('hunter2');
+    // No remedy falls victim to the removal of secrets.
+    for (const { message } of [wrong, await refusal(at(''))]) expect(message).not.toContain('[redacted]');
     const admin = connect(at(':p%40ss%2Fw%25rd@'));
     await admin.call(
       'ACL',

@@ -59,12 +59,12 @@ export async function startRedisCluster(): Promise<RedisClusterGroup> {
     '1',
     '--cluster-yes',
   ]);
-  const links = await Promise.all(servers.map((server) => connectTo(server)));
+  const links = servers.map(connectTo);
   await until('every node knows a whole cluster, and every replica follows', async () => {
     const states = await Promise.all(links.map((link) => link.cluster('INFO')));
     const followed = await Promise.all(links.map((link) => link.info('replication')));
     return (
-      states.every((state) => String(state).includes('cluster_state:ok')) &&
+      states.every((state) => state.includes('cluster_state:ok')) &&
       followed.filter((info) => info.includes('state=online')).length === 3
     );
   });

@@ -91,7 +91,7 @@ export function loginOf({ login }: RedisAddress, access: RedisAccess): RedisLogi
 }
 
 const USER_WITHOUT_PASSWORD =
-  'it names a user and no password. Write redis://user:password@host, or name a file with the password in REDIS_PASSWORD_FILE ' +
+  'it names a user and no password. Write user:password@ before the host, or name a file with the password in REDIS_PASSWORD_FILE ' +
   '(for a user without a password, any password will do)';
 
 /** Variables that cannot mean anything, or that say what REDIS_URL says too. */

@@ -1,6 +1,6 @@
 import { EmbedlineError, messageOf, type ErrorCode } from '../errors.ts';
 import { certificateTrouble, clientCertificateTrouble } from '../tls.ts';
-import { formatAddress, type ServerAddress, type SocketAddress } from './address.ts';
+import { formatAddress, formatHostPort, type ServerAddress, type SocketAddress } from './address.ts';
 import type { Peer } from './inspect-port.ts';
 
 /** One Redis or Sentinel process, as a client reaches it. */
@@ -35,8 +35,8 @@ const REPLIES: readonly Rule[] = [
       found:
         `${where} refused the login (NOAUTH): it asks for a password. ` +
         (kind === 'Sentinel'
-          ? 'Put it into REDIS_SENTINEL_PASSWORD.'
-          : 'Put user and password into REDIS_URL, as in redis://user:password@host:port, or the password into a file that REDIS_PASSWORD_FILE names.'),
+          ? 'Put it into REDIS_SENTINEL_PASSWORD; if that port belongs to a Redis, write redis:// instead.'
+          : 'Put user:password@ before the host in REDIS_URL, or the password into a file that REDIS_PASSWORD_FILE names.'),
     }),
   ],
   [
@@ -46,7 +46,7 @@ const REPLIES: readonly Rule[] = [
         `${where} refused the login (WRONGPASS): it has no such user, or the password is another one. ` +
         (kind === 'Sentinel'
           ? 'Put the right password into REDIS_SENTINEL_PASSWORD.'
-          : 'Put the right user and password into REDIS_URL: redis://user:password@host:port.'),
+          : 'Put the right user:password@ before the host in REDIS_URL.'),
     }),
   ],
   [
@@ -73,7 +73,7 @@ const REPLIES: readonly Rule[] = [
     ({ where, address }) => ({
       code: 'REDIS_UNSUITABLE',
       found:
-        `${where} has no database ${address.database}. Redis has 16 of them, 0 to 15, unless its setting \`databases\` says otherwise: ` +
+        `${where} has no database ${address.database}. A Redis has 16 databases, 0 to 15, unless its setting \`databases\` says otherwise: ` +
         `write the number of one that is there behind the host in REDIS_URL, or raise \`databases\` in redis.conf.`,
     }),
   ],
@@ -124,7 +124,7 @@ export function diagnose(
   kind: ProcessKind,
   peer: Peer | null,
 ): EmbedlineError {
-  const where = `${kind} at ${formatAddress(address)}`;
+  const where = `${kind} at ${kind === 'Sentinel' && address.kind === 'server' ? formatHostPort(address) : formatAddress(address)}`;
   // Redis may refuse a connection before any command, and close it: the client hears of the end alone.
   const refused = peer?.kind === 'redis' && /^(DENIED|LOADING|ERR max)/.test(peer.said);
   const circumstances = { address, kind, where, message: refused ? peer.said : messageOf(cause) };
