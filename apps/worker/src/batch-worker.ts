@@ -247,7 +247,7 @@ export class BatchWorker {
 
   /** One line for all batches, not one for each. */
   #trouble(error: unknown): void {
-    this.#reportTrouble(messageOf(error).replaceAll(/\bb-[\w-]+-\d{8,}/g, 'a batch'));
+    this.#reportTrouble(messageOf(error).replaceAll(/\bb-[\w-]{1,64}-\d{8,10}/g, 'a batch'));
   }
 }
 

@@ -150,7 +150,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
     modelsDirectory: resolve(cwd, value.EMBEDLINE_MODELS),
     allowRemoteModels: value.EMBEDLINE_ALLOW_REMOTE_MODELS,
     hub: Object.freeze({
-      endpoint: (value.HF_ENDPOINT ?? DEFAULT_HUB.endpoint).replace(/\/+$/, ''),
+      endpoint: (value.HF_ENDPOINT ?? DEFAULT_HUB.endpoint).replace(/(?<!\/)\/+$/, ''),
       token: value.HF_TOKEN ?? null,
     }),
     prefix: value.EMBEDLINE_PREFIX,

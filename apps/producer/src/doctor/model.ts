@@ -25,8 +25,8 @@ export const model: Check = {
       findings.push(describeModel(resolved, pinned));
       for (const text of resolved.warnings)
         findings.push(warning('model', text, 'See "Which model" in the README.'));
-      findings.push(...(await embedCanaries(resolved, surroundings)));
-      findings.push(...(await describeTuning(resolved, surroundings)));
+      const more = [embedCanaries(resolved, surroundings), describeTuning(resolved, surroundings)];
+      for (const finding of (await Promise.all(more)).flat()) findings.push(finding);
     }
     return findings;
   },

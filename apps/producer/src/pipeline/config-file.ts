@@ -41,7 +41,9 @@ export async function loadConfigFile(cwd: string, named?: string): Promise<Confi
   for (const [name, input] of inputs) {
     const pipeline = pipelineSchema.safeParse({ collection: name, ...input });
     if (pipeline.success) pipelines.set(name, { ...pipeline.data, name, directory: dirname(path) });
-    else problems.push(...describeIssues(pipeline.error, pipelineSchema, ['pipelines', name]));
+    else
+      for (const issue of describeIssues(pipeline.error, pipelineSchema, ['pipelines', name]))
+        problems.push(issue);
   }
   if (problems.length > 0) throw invalid(path, problems);
   return { path, inputs, pipelines };

@@ -64,7 +64,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const removal = await planRemoval(open.live, seen, { pipeline, chosen, tally, signal });
   tally.documents.removed = removal.documents;
   tally.chunks.removed = removal.chunks;
-  tally.samples.removed.push(...removal.sample);
+  for (const id of removal.sample) tally.samples.removed.push(id);
   return {
     ...tally,
     collection,

@@ -67,7 +67,7 @@ function ruleBelow(line: string, folder: string): string {
   const not = line.startsWith('!') ? '!' : '';
   const rule = line.slice(not.length);
   const prefix = `/${folder.replaceAll(/[\\*?[\] !#]/g, String.raw`\$&`)}`;
-  const isAnchored = rule.replace(/\/?\s*$/, '').includes('/');
+  const isAnchored = rule.trimEnd().slice(0, -1).includes('/');
   return `${not}${prefix}/${isAnchored ? rule.replace(/^\//, '') : `**/${rule}`}`;
 }
 

@@ -44,7 +44,7 @@ function plain(value: unknown): MetadataScalar {
   throw new RangeError(`it is ${typeof value}`);
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const NUMBER = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 function numberOf(value: unknown): number {
   const written = typeof value === 'string' ? value.trim() : null;

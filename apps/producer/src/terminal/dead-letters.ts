@@ -28,7 +28,7 @@ export function renderDeadLetters(
   const lines = [`${countOf(count, 'dead letter')} of ${which}${details}`];
   const groups = Map.groupBy(kept, (letter) => `${letter.code}  ${kindOf(letter.reason)}`);
   for (const group of [...groups.values()].sort((a, b) => b.length - a.length))
-    lines.push('', ...renderGroup(group, style));
+    for (const line of ['', ...renderGroup(group, style)]) lines.push(line);
   for (const [name, missing] of withoutDetails(run, letters, code))
     lines.push(
       '',

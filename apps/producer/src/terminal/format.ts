@@ -1,8 +1,6 @@
 /** 1234567 as `1,234,567`, whatever the locale. */
 export function formatCount(value: number): string {
-  return Math.round(value)
-    .toString()
-    .replace(/\B(?=(\d{3})+$)/g, ',');
+  return Math.round(value).toLocaleString('en-US');
 }
 
 /** `1 dead letter`, `1,234 dead letters`. */

@@ -9,7 +9,9 @@ export interface Column {
 /** Aligned columns, two spaces between; the last is not padded. Cells are safe to print and hold no colours. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ header }) => header), ...rows];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => displayWidth(line[index] ?? ''))));
+  const widths = columns.map((_, index) =>
+    lines.reduce((widest, line) => Math.max(widest, displayWidth(line[index] ?? '')), 0),
+  );
   return lines
     .map((line) =>
       columns

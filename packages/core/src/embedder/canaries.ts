@@ -37,7 +37,7 @@ export async function examineCanaries(embedder: Embedder, references: References
   const texts = references.map(({ text }) => text);
   const together = await embedder.embed(texts);
   const cosines = references.map(({ vector }, index) => cosine(vector, together.vectors[index] ?? []));
-  const least = Math.min(...cosines);
+  const least = cosines.reduce((least, cosine) => Math.min(least, cosine), Infinity);
   // Not `<`: a vector that is not a number must not pass.
   if (!(least >= MIN_COSINE)) {
     return problem(

@@ -17,7 +17,7 @@ interface Entry<Item> {
  */
 export class MicroBatchQueue<Item extends Measured> {
   readonly #byLength = new Map<number, Entry<Item>[]>();
-  readonly #alone: Entry<Item>[] = [];
+  #alone: Entry<Item>[] = [];
   #sequence = 0;
 
   add(item: Item): void {
@@ -51,7 +51,7 @@ export class MicroBatchQueue<Item extends Measured> {
   /** Forgets items. */
   remove(isUnwanted: (item: Item) => boolean): void {
     const keep = ({ item }: Entry<Item>) => !isUnwanted(item);
-    this.#alone.splice(0, this.#alone.length, ...this.#alone.filter(keep));
+    this.#alone = this.#alone.filter(keep);
     for (const [length, group] of this.#byLength) {
       const kept = group.filter(keep);
       if (kept.length === 0) this.#byLength.delete(length);

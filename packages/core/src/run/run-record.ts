@@ -157,7 +157,10 @@ function chunksPerSecond(rate: Fields, startSeconds: number, untilSeconds: numbe
     .map(([bucket, chunks]) => ({ start: Number(bucket) * 10, chunks: toCount(chunks) }))
     .filter(({ start }) => start > untilSeconds - 70 && start <= untilSeconds);
   if (buckets.length === 0) return 0;
-  const first = Math.max(Math.min(...buckets.map(({ start }) => start)), startSeconds);
+  const first = Math.max(
+    buckets.reduce((earliest, { start }) => Math.min(earliest, start), Infinity),
+    startSeconds,
+  );
   const chunks = buckets.reduce((sum, bucket) => sum + bucket.chunks, 0);
   return chunks / Math.max(untilSeconds - first, 1);
 }

@@ -149,7 +149,7 @@ async function readLimit(
     break;
   }
   const known = [positions, tokenizerLimit].filter((limit) => limit !== null);
-  return known.length === 0 ? DEFAULT_LIMIT : Math.min(...known);
+  return known.length === 0 ? DEFAULT_LIMIT : known.reduce((least, limit) => Math.min(least, limit));
 }
 
 function positionsOf({

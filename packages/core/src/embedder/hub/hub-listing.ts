@@ -79,7 +79,7 @@ function isSafe(path: string): boolean {
 }
 
 function nextPage(response: Response, endpoint: string): string | null {
-  const url = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1];
+  const url = /<([^<>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1];
   // A list that goes on elsewhere is not the hub's.
   return url !== undefined && new URL(url).origin === new URL(endpoint).origin ? url : null;
 }

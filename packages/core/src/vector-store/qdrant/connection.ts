@@ -178,7 +178,7 @@ function parseUrl(url: string): { host: string; port: number; https: boolean; pr
   const https = parsed.protocol === 'https:';
   const authority = /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '';
   const explicit = /:(\d+)$/.exec(authority)?.[1];
-  const prefix = parsed.pathname.replace(/\/+$/, '');
+  const prefix = parsed.pathname.replace(/(?<!\/)\/+$/, '');
   return {
     host: parsed.hostname,
     port: explicit === undefined ? DEFAULT_PORT : Number(explicit),

@@ -82,7 +82,7 @@ class QdrantStore implements VectorStore {
     await this.#assertNameIsOurs(collection, options);
     const existing = await this.#find(collection, options);
     await this.#dropLeftovers(existing, options);
-    const number = Math.max(0, ...existing.map(({ generation }) => generation.number)) + 1;
+    const number = existing.reduce((newest, { generation }) => Math.max(newest, generation.number), 0) + 1;
     const identity = randomUUID();
     const generation: Generation = {
       collection,

@@ -76,7 +76,7 @@ function* split<T>(
       [count, bytes] = [0, 0];
     }
     if (count > 0) parts.push(SEPARATOR);
-    parts.push(...json);
+    for (const part of json) parts.push(part);
     count += 1;
     bytes += size;
   }

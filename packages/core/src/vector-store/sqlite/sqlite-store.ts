@@ -152,7 +152,7 @@ class SqliteStore implements VectorStore {
   /** Files of a creation that was cut off before its row was written. Their numbers are spent; nobody can have them open. */
   async #removeLeftovers(collection: string): Promise<void> {
     const known = new Set((await this.#catalogue.list(collection)).map(({ number }) => number));
-    const newest = Math.max(0, ...known);
+    const newest = [...known].reduce((most, number) => Math.max(most, number), 0);
     for (const file of await readdir(this.#options.directory)) {
       const parsed = parseGenerationName(file.replace(/\.db$/, ''));
       // One that is newer than all rows may be another process's, being made right now.
