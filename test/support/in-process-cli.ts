@@ -1,7 +1,8 @@
 import { Readable, Writable } from 'node:stream';
-import { isEmbedlineError, loadConfig } from '@embedline/core';
+import { loadConfig } from '@embedline/core';
 import { buildProgram } from '../../apps/producer/src/command-line/program.ts';
-import type { CommandContext } from '../../apps/producer/src/commands/context.ts';
+import type { CommandContext } from '../../apps/producer/src/commands/command-context.ts';
+import { exitCodeOf } from '../../apps/producer/src/commands/exit-codes.ts';
 import { printError } from '../../apps/producer/src/terminal/print-error.ts';
 import { styleFor } from '../../apps/producer/src/terminal/style.ts';
 import type { CliResult, TestBench } from './cli.ts';
@@ -37,7 +38,7 @@ export async function runInProcess(
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     printError(error, { json: args.includes('--json'), context: { stdout, stderr, errorStyle: style } });
-    code = isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID') ? 2 : 1;
+    code = exitCodeOf(error);
   }
   return {
     code,

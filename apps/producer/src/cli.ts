@@ -1,7 +1,7 @@
-import { guardOutput, isEmbedlineError, listenForStop } from '@embedline/core/base';
+import { guardOutput, listenForStop } from '@embedline/core/base';
 import type { Config } from '@embedline/core/search';
 import { buildProgram, isUsageError } from './command-line/program.ts';
-import { EXIT } from './commands/exit-codes.ts';
+import { EXIT, exitCodeOf } from './commands/exit-codes.ts';
 import type { CommandContext } from './commands/command-context.ts';
 import { printError } from './terminal/print-error.ts';
 import { styleFor } from './terminal/style.ts';
@@ -85,7 +85,5 @@ function reportError(error: unknown, stop: AbortSignal, json: boolean): number {
   }
   const { stdout, stderr } = process;
   printError(error, { json, context: { stdout, stderr, errorStyle: styleFor(stderr) } });
-  return isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID')
-    ? EXIT.usage
-    : EXIT.failed;
+  return exitCodeOf(error);
 }

@@ -59,11 +59,18 @@ export { runningFormat1RunIds } from './run/format-1-runs.ts';
 export { waitOutRefusals } from './run/redis-failure.ts';
 export { runKeys, type RunKeys } from './run/run-keys.ts';
 export { lookAtQueues, type QueueLook } from './run/queue-look.ts';
-export { isComplete, RunLedger, type CompletedBatch } from './run/run-ledger.ts';
+export { RunLedger, type CompletedBatch } from './run/run-ledger.ts';
 export type { LockOwner } from './run/lock-holder.ts';
 export { ObservedRuns, type RunFilter } from './run/observed-runs.ts';
-export { acquireRunLock, describeLockHolder, nextRunSequence, type RunLock } from './run/run-lock.ts';
 export {
+  acquireRunLock,
+  describeLockHolder,
+  nextRunSequence,
+  readLockHolder,
+  type RunLock,
+} from './run/run-lock.ts';
+export {
+  isComplete,
   NO_PRODUCER_COUNTS,
   type BatchResult,
   type EndedState,

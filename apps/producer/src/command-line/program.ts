@@ -6,6 +6,7 @@ import { addFailedCommands } from './failed-commands.ts';
 import { addModelCommands } from './model-commands.ts';
 import { addReadingCommands } from './reading-commands.ts';
 import type { Run } from './run.ts';
+import { addRunsCommands } from './runs-commands.ts';
 import { addServingCommands } from './serving-commands.ts';
 
 /** The command line: every command with its arguments, flags, help and example. */
@@ -17,11 +18,12 @@ export function buildProgram(run: Run): Command {
     .showHelpAfterError('(embedline --help lists the commands; embedline COMMAND --help explains one)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted',
+      '\nExit codes: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted or cancelled',
     );
   addCorpusCommands(program, run);
   addReadingCommands(program, run);
   addFailedCommands(program, run);
+  addRunsCommands(program, run);
   addCollectionCommands(program, run);
   addModelCommands(program, run);
   addServingCommands(program, run);

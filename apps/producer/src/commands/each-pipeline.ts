@@ -1,3 +1,4 @@
+import { isEmbedlineError } from '@embedline/core/base';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
 import { printError } from '../terminal/print-error.ts';
 import { EXIT, printLine, type CommandContext } from './context.ts';
@@ -25,8 +26,8 @@ export async function eachPipeline(
     } catch (error) {
       if (context.signal.aborted) throw error;
       printError(error, { json, pipeline: definition.name, context });
-      codes.add(EXIT.failed);
+      codes.add(isEmbedlineError(error, 'RUN_CANCELLED') ? EXIT.interrupted : EXIT.failed);
     }
   }
-  return [EXIT.failed, EXIT.deadLetters].find((code) => codes.has(code)) ?? EXIT.done;
+  return [EXIT.failed, EXIT.interrupted, EXIT.deadLetters].find((code) => codes.has(code)) ?? EXIT.done;
 }

@@ -1,2 +1,10 @@
-/** Exit codes of every command. */
+import { isEmbedlineError } from '@embedline/core/base';
+
+/** Exit codes of every command; `interrupted` is a run that was cancelled from elsewhere, too. */
 export const EXIT = Object.freeze({ done: 0, failed: 1, usage: 2, deadLetters: 3, interrupted: 130 });
+
+/** The exit code of a command that ended with this error. */
+export function exitCodeOf(error: unknown): number {
+  if (isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID')) return EXIT.usage;
+  return isEmbedlineError(error, 'RUN_CANCELLED') ? EXIT.interrupted : EXIT.failed;
+}

@@ -9,7 +9,7 @@ import {
 } from '@embedline/core';
 import { DEFAULT_QUEUE_LIMITS, type QueueLimits } from './queue-limits.ts';
 import type { RunCounts } from './run-counts.ts';
-import { runLost, type UnfinishedBatches } from './unfinished-batches.ts';
+import type { UnfinishedBatches } from './unfinished-batches.ts';
 
 export interface EnqueueOptions {
   readonly runId: string;
@@ -110,7 +110,7 @@ export class Enqueuer {
     await this.#sending;
     await unfinished.forgetDone();
     while (this.#isFull(bytes)) {
-      if ((await ledger.spec(runId)) === null) throw runLost(runId);
+      await ledger.assertRunning(runId);
       await unfinished.mend();
       await delay(POLL_MS, undefined, { signal });
       await unfinished.forgetDone();

@@ -74,21 +74,23 @@ async function run(context: RunContext): Promise<IngestOutcome> {
     const limits = options.queueLimits;
     const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
     await produce({ ...produceOptions(context, signal), seen, awaited, repeated, enqueuer });
-    await recording.close();
     const done = await waitForBatches({ runId, ledger, unfinished, counts, signal });
     counts.chunksReused += await repeated.settle();
     const repeatedGivenUp = repeated.giveUp(runId);
     await ledger.addDeadLetters(runId, repeatedGivenUp);
     const givenUp = done.producer.chunksEnqueued - done.workers.chunksEmbedded + repeatedGivenUp.length;
     const notices = await finish({ ...context, signal, seen, awaited, givenUp });
+    await recording.close();
     await ledger.recordProducer(runId, counts);
-    await ledger.end(runId, 'done', null);
+    if (!(await ledger.end(runId, 'done', null)) && (await finalProgress(ledger, runId)).state !== 'done')
+      notices.push(`Run ${runId} was ended by others when all of it was done already.`);
     await dropQueue(runId, options);
     return { progress: await finalProgress(ledger, runId), notices };
   } catch (error) {
     await recording.close();
-    await endEarly(context, error);
-    throw error;
+    const reason = reasonOf(error, [options.signal, context.signal, recording.signal]);
+    await endEarly(context, reason);
+    throw reason;
   } finally {
     seen.close();
     awaited?.close();
@@ -134,7 +136,19 @@ async function forgetQueuedBatches({ ledger, queue, pipeline }: IngestOptions): 
   }
 }
 
+/** What waits is told to stop by a signal and throws an AbortError: the signal says why. */
+function reasonOf(error: unknown, signals: readonly AbortSignal[]): unknown {
+  if (isEmbedlineError(error)) return error;
+  const reasons = signals.filter(({ aborted }) => aborted).map(({ reason }): unknown => reason);
+  return reasons.find((reason) => isEmbedlineError(reason)) ?? error;
+}
+
 async function endEarly({ spec, counts, options }: RunContext, error: unknown): Promise<void> {
+  // It has ended already. What was queued while it was cancelled goes as well.
+  if (isEmbedlineError(error, 'RUN_CANCELLED')) {
+    await dropQueue(spec.runId, options);
+    return;
+  }
   const interrupted = options.signal.aborted;
   const state = interrupted ? 'interrupted' : 'failed';
   const message = interrupted ? `stopped by ${String(options.signal.reason)}` : messageOf(error);

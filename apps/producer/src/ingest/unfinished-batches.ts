@@ -106,7 +106,7 @@ export class UnfinishedBatches {
 
   async #enqueueAgain(batchIndexes: readonly number[]): Promise<void> {
     const { runId, queue, ledger, signal } = this.#options;
-    if ((await ledger.spec(runId)) === null) throw runLost(runId);
+    await ledger.assertRunning(runId);
     // What is left of a job would make adding it again do nothing.
     await queue.remove(runId, batchIndexes);
     const jobs = batchIndexes.flatMap((index) => {

@@ -15,7 +15,7 @@ const POLL_MS = 150;
 
 /**
  * Seals a run, all of whose batches are queued, and waits until every one is done.
- * @throws EmbedlineError RUN_LOST, RUN_SUPERSEDED
+ * @throws EmbedlineError RUN_LOST, RUN_SUPERSEDED, RUN_CANCELLED
  */
 export async function waitForBatches(options: WaitOptions): Promise<RunProgress> {
   const { runId, ledger, unfinished, counts, signal } = options;
@@ -23,6 +23,7 @@ export async function waitForBatches(options: WaitOptions): Promise<RunProgress>
   for (;;) {
     const progress = await ledger.progress(runId);
     if (progress === null) throw runLost(runId);
+    if (progress.state !== 'running') await ledger.assertRunning(runId);
     if (isComplete(progress)) return progress;
     // Redis had acknowledged the seal, and has lost it since.
     if (!progress.sealed) await ledger.seal(runId, counts);

@@ -3,7 +3,8 @@ import type { RedisConnection } from '../redis/connection.ts';
 import { isDead, parseHolder, readPidSpace, type IsAlive, type LockHolder } from './lock-holder.ts';
 import { redisFailure } from './redis-failure.ts';
 import { runKeys } from './run-keys.ts';
-import { READ_LOCKS, runScript } from './run-scripts.ts';
+import { READ_LOCKS } from './lock-scripts.ts';
+import { runScript } from './run-scripts.ts';
 import type { RunProgress } from './run.ts';
 
 export interface ProducerSignsOptions {

@@ -19,6 +19,8 @@ export interface RunKeys {
   runsOf(pipeline: string): string;
   /** Sorted set of the pipelines that have runs, by the start (ms) of the last one. */
   readonly pipelines: string;
+  /** The keys of a run, in the order in which scripts take them: those of the next six. */
+  recordOf(runId: string): string[];
   /** Hash: specification, state, counters. */
   run(runId: string): string;
   /** Bitmap: one bit per finished batch. */
@@ -58,6 +60,8 @@ export function runKeys(prefix: string): RunKeys {
     runsWithDeadLetters: `${prefix}:runs:with-dead-letters`,
     runsOf: (pipeline) => `${prefix}:runs:of:${pipeline}`,
     pipelines: `${prefix}:pipelines`,
+    recordOf: (runId) =>
+      ['', ':done', ':dead', ':workers', ':rate', ':retry'].map((part) => run(runId, part)),
     run: (runId) => run(runId),
     done: (runId) => run(runId, ':done'),
     deadLetters: (runId) => run(runId, ':dead'),

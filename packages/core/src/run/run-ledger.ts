@@ -11,6 +11,7 @@ import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runCancelled, runLost, runSuperseded } from './run-errors.ts';
 import { RunIndex } from './run-index.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
+import { RunRetention } from './run-retention.ts';
 import { decodeRun, parseSpec } from './run-record.ts';
 import {
   ADD_DEAD_LETTERS,
@@ -58,20 +59,24 @@ export class RunLedger {
   readonly #patience: Patience;
   /** Finds runs by pipeline and by state. */
   readonly index: RunIndex;
+  /** Bounds what ended runs take of Redis. */
+  readonly retention: RunRetention;
 
   constructor({ redis, prefix, patience = IMPATIENT }: RunLedgerOptions) {
     this.#redis = redis;
     this.#patience = patience;
     this.#keys = runKeys(prefix);
+    const ask = <T>(question: () => Promise<T>) => this.#read('', question);
+    this.retention = new RunRetention({ redis, keys: this.#keys, ask });
     this.index = new RunIndex({
       redis,
       keys: this.#keys,
       progress: (runId) => this.progress(runId),
-      ask: (question) => this.#read('', question),
+      ask,
     });
   }
 
-  /** Writes the record of a new run, in state `running`, stage `reading`; its start is the clock of Redis. */
+  /** Writes the record of a new run in state `running`, and makes room for it among the ended runs of its pipeline. */
   async create(spec: Omit<RunSpec, 'version' | 'startedAtMs'>): Promise<RunSpec> {
     const { runId } = spec;
     const startedAtMs = await this.#read(runId, () => redisNowMs(this.#redis, this.#keys.runs));
@@ -80,6 +85,8 @@ export class RunLedger {
     const { pipeline } = spec;
     const keys = [...this.#keysOf(runId), this.#keys.runsOf(pipeline), this.#keys.pipelines];
     await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, pipeline], keys);
+    // What is kept too long costs memory, and is no reason to fail a run: the next one tries again.
+    await this.retention.apply(pipeline).catch(() => undefined);
     return whole;
   }
 
@@ -196,8 +203,7 @@ export class RunLedger {
   /** Ends a run; the first end wins. @returns whether this was it @throws RUN_LOST */
   async end(runId: string, state: EndedState, message: string | null): Promise<boolean> {
     // Version 0.1.0 does not know `cancelled`: see decodeState in run-record.ts.
-    const stored = state === 'cancelled' ? ['interrupted', state] : [state, ''];
-    const [known = '', exact = ''] = stored;
+    const [known, exact] = state === 'cancelled' ? (['interrupted', state] as const) : ([state, ''] as const);
     return (await this.#run(END_RUN, runId, [known, message ?? '', runId, exact])) === 1;
   }
 
@@ -224,21 +230,19 @@ export class RunLedger {
 
   /** In the order of the scripts' KEYS. */
   #keysOf(runId: string): string[] {
-    const keys = this.#keys;
-    return [
-      keys.run(runId),
-      keys.done(runId),
-      keys.deadLetters(runId),
-      keys.byWorker(runId),
-      keys.rate(runId),
-      keys.retryJobs(runId),
-      keys.runningRuns,
-      keys.runsWithDeadLetters,
-    ];
+    const { runningRuns, runsWithDeadLetters } = this.#keys;
+    return [...this.#keys.recordOf(runId), runningRuns, runsWithDeadLetters];
   }
 
   async #update(runId: string, ...fields: (string | number)[]): Promise<void> {
     if ((await this.#run(UPDATE_RUN, runId, fields)) === 0) throw await this.#endedElsewhere(runId);
+  }
+
+  /** @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended */
+  async assertRunning(runId: string): Promise<void> {
+    const state = await this.#read(runId, () => this.#redis.hget(this.#keys.run(runId), 'state'));
+    if (state === null) throw runLost(runId);
+    if (state !== 'running') throw await this.#endedElsewhere(runId);
   }
 
   async #endedElsewhere(runId: string): Promise<EmbedlineError> {
@@ -270,9 +274,4 @@ export class RunLedger {
       }),
     );
   }
-}
-
-/** True when every batch of a sealed run is done. A queue that is empty says nothing (hazards 0.8). */
-export function isComplete(run: RunProgress): boolean {
-  return run.sealed && run.workers.batchesDone >= run.producer.batchesTotal;
 }

@@ -13,7 +13,8 @@ import {
 } from './lock-holder.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runKeys } from './run-keys.ts';
-import { ACQUIRE_LOCK, HOLD_LOCK, NEXT_SEQUENCE, runScript } from './run-scripts.ts';
+import { ACQUIRE_LOCK, HOLD_LOCK, NEXT_SEQUENCE } from './lock-scripts.ts';
+import { runScript } from './run-scripts.ts';
 
 export interface RunLockOptions {
   readonly redis: RedisConnection;
@@ -94,6 +95,18 @@ export async function describeLockHolder(
   const self = { host: hostname(), pidSpace: await readPidSpace() };
   if (holder !== null && isDead(holder, self, options.isAlive)) return null;
   return describeHolder(scope, holder, Math.max(ttlMs, 0));
+}
+
+/** Who holds a lock; null when nobody does, or another version. @throws EmbedlineError REDIS_UNREACHABLE */
+export async function readLockHolder({
+  redis,
+  prefix,
+  scope,
+}: Pick<RunLockOptions, 'redis' | 'prefix' | 'scope'>): Promise<LockOwner | null> {
+  const text = await redis.get(runKeys(prefix).lock(scope)).catch((cause: unknown) => {
+    throw redisFailure(`Reading the lock on ${scope} in Redis`, cause);
+  });
+  return text === null ? null : parseHolder(text);
 }
 
 /** A number that rises with every call, even if Redis was emptied in between: the fence of in-place writes. */

@@ -123,3 +123,8 @@ export interface RunProgress {
     readonly chunks: number;
   }[];
 }
+
+/** True when every batch of a sealed run is done. A queue that is empty says nothing (hazards 0.8). */
+export function isComplete(run: RunProgress): boolean {
+  return run.sealed && run.workers.batchesDone >= run.producer.batchesTotal;
+}
