@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireRunLock, ObservedRuns, runKeys, RunLedger } from '@embedline/core';
+import { acquireRunLock, ObservedRuns, runKeys, RunLedger, Schedules } from '@embedline/core';
 import { describe, expect, test } from 'vitest';
 import { jsonl, testBench } from '../support/cli.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
@@ -60,6 +60,13 @@ describe('a run whose producer was killed', () => {
       expect(doctor.json.filter(({ check }) => check === 'runs')).toMatchObject([
         { verdict: 'warning', found: expect.stringContaining(`${String(run)} of docs is lost`) as string },
       ]);
+      const schedules = new Schedules({ connection: testRedis(), prefix: bench.prefix });
+      await schedules.set({ pipeline: 'docs', cron: '0 3 * * *', timeZone: 'UTC', overlap: 'skip' });
+      await schedules.close();
+      expect(await runInProcess(bench, ['schedule', 'list'])).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(`Run ${String(run)} of docs is lost. Its producer`) as string,
+      });
       const failed = await runInProcess(bench, ['failed', 'list']);
       expect(failed.stdout).toContain(`1 dead letter of run ${String(run)} (lost)`);
 

@@ -152,8 +152,8 @@ function describeCancelled(after: RunProgress, before: RunProgress, cancelled: b
   }
   const whose = before.state === 'lost' ? ', whose producer was gone' : '';
   return (
-    `Cancelled run ${runId} of ${pipeline}${whose}: its queue is dropped. ${countOf(after.workers.chunksEmbedded, 'chunk')} that ` +
-    `it embedded ${after.workers.chunksEmbedded === 1 ? 'stays' : 'stay'}; ingesting ${pipeline} again does the rest.`
+    `Cancelled run ${runId} of ${pipeline}${whose}: its queue is dropped. What it embedded ` +
+    `(${countOf(after.workers.chunksEmbedded, 'chunk')}) stays; ingesting ${pipeline} again does the rest.`
   );
 }
 

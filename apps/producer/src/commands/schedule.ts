@@ -4,6 +4,7 @@ import type { ConfigFile } from '../pipeline/config-file.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import { renderTable } from '../terminal/table.ts';
 import { EXIT, openRunServices, printJson, printLine, type CommandContext } from './context.ts';
+import { tellLostRuns } from './tell-lost-runs.ts';
 import { requireConfigFile } from './serve.ts';
 
 export interface ScheduleFlags {
@@ -40,6 +41,12 @@ export async function listSchedules(flags: ScheduleFlags, context: CommandContex
   else if (listed.length === 0)
     printLine(context.stdout, 'No schedules. Set one with: embedline schedule set NAME --cron "0 3 * * *"');
   else printLine(context.stdout, render(listed));
+  if (listed.length > 0)
+    await tellLostRuns(
+      listed.map(({ pipeline }) => pipeline),
+      context,
+      releasers,
+    );
   return EXIT.done;
 }
 
