@@ -9,6 +9,7 @@ import {
 import { expect, onTestFinished, test } from 'vitest';
 import { surviveFailover } from '../support/failover-story.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
+import { aclRules, documentedClusterRules } from '../support/redis-acl.ts';
 import { connectTo, ownerIn, roleOf, startRedisCluster } from '../support/redis-groups.ts';
 import { until } from '../support/temporary.ts';
 
@@ -20,8 +21,16 @@ test('Redis Cluster: the node that holds the keys is killed in the middle of a r
   );
   const wrong = url.replace(/:[^:@]+@/, ':wrong-wrong@');
   await expect(probeRedis(wrong)).rejects.toThrow(/None of the hosts.*WRONGPASS.*WRONGPASS.*WRONGPASS/s);
+  // With no more rights than SECURITY.md says that it takes.
+  const rules = [...(await aclRules('{test-*}', 'of-embedline')), ...(await documentedClusterRules())];
+  const admins = servers.map(connectTo);
+  for (const admin of admins) {
+    await admin.call('ACL', 'LOG', 'RESET');
+    await admin.call('ACL', 'SETUSER', ...rules);
+  }
+  const REDIS_URL = url.replace(/\/\/.*@/, '//embedline:of-embedline@');
   let killed = servers[0];
-  const bench = await surviveFailover({ REDIS_URL: url }, async (prefix) => {
+  const bench = await surviveFailover({ REDIS_URL }, async (prefix) => {
     const owner = (killed = await ownerIn(servers, prefix));
     await owner.kill();
     const others = servers.filter((server) => server !== owner);
@@ -30,6 +39,8 @@ test('Redis Cluster: the node that holds the keys is killed in the middle of a r
       return roles.filter((role) => role === 'master').length === 3;
     });
   });
+  for (const server of servers.filter((each) => each !== killed))
+    expect(await connectTo(server).call('ACL', 'LOG')).toEqual([]);
   const redis = connectRedis({ url, role: 'producer' });
   onTestFinished(() => redis.disconnect());
   const { prefix } = bench;

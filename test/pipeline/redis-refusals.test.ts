@@ -1,9 +1,10 @@
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -15,6 +16,7 @@ import {
   type RedisConnection,
 } from '@embedline/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { refusalReason } from '../../packages/core/src/run/redis-failure.ts';
 import { testBench } from '../support/cli.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
 import { freePort, startFakeServer, startRedisProcess } from '../support/redis-process.ts';
@@ -181,6 +183,35 @@ test('a replica, a Sentinel or a node of a cluster is not used as a server', asy
   expect(down).toMatchObject({ retryable: true, message: expect.stringMatching(/Redis Cluster .* is down/) });
   const asSentinel = await refusal(`redis+sentinel://127.0.0.1:${primary.port}/mymaster`);
   expect(asSentinel.message).toMatch(/is a Redis, not a Sentinel.*26379/);
+});
+
+test('a Redis that takes no writes for now says why', async () => {
+  const server = await startRedisProcess(['--enable-protected-configs', 'yes']);
+  const gone = await temporaryDirectory();
+  // Ours would connect again, and hide what a replica answers.
+  const redis = new Redis({ port: server.port });
+  onTestFinished(() => redis.disconnect());
+  const reason = async () => refusalReason(await redis.set('a', '1').catch((error: unknown) => error));
+  expect(await reason()).toBeNull();
+  await redis.config('SET', 'min-replicas-to-write', '1');
+  expect(await reason()).toMatch(/fewer replicas follow.*\(NOREPLICAS\)/);
+  await redis.config('SET', 'min-replicas-to-write', '0', 'maxmemory', '1');
+  expect(await reason()).toMatch(/at its maxmemory/);
+  await redis.config('SET', 'maxmemory', '0', 'dir', gone, 'save', '3600 1');
+  await rm(gone, { recursive: true });
+  await redis.bgsave();
+  await until('it could not save', async () =>
+    /last_bgsave_status:err/.test(await redis.info('persistence')),
+  );
+  expect(await reason()).toMatch(/cannot save its data to disk.*\(MISCONF\)/);
+  const primary = await startRedisProcess();
+  await redis.config('SET', 'save', '');
+  await redis.replicaof('127.0.0.1', primary.port);
+  const replica = (await redis.set('a', '1').catch((error: unknown) => error)) as Error;
+  expect(refusalReason(replica)).toMatch(/it is a replica.*\(READONLY\)/);
+  for (const word of ['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN'])
+    expect(refusalReason(new Error(`${word} for a while`))).toContain(`(${word})`);
+  expect(refusalReason(new Error('constructor of nothing'))).toBeNull();
 });
 
 describe('what answers on the port', () => {

@@ -8,6 +8,14 @@ export async function documentedAclRules(): Promise<string> {
   return rules;
 }
 
+/** What it takes beside them on a cluster, as SECURITY.md writes it. */
+export async function documentedClusterRules(): Promise<string[]> {
+  const text = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+  const rules = /On a Redis Cluster, add `([^`]+)`/.exec(text)?.[1];
+  if (rules === undefined) throw new Error('SECURITY.md names no rules for a cluster.');
+  return rules.split(' ');
+}
+
 /** The same for another prefix and password, as arguments of ACL SETUSER. */
 export async function aclRules(prefix: string, password: string): Promise<string[]> {
   const rules = await documentedAclRules();

@@ -105,10 +105,19 @@ function reviveAfterGivingUp(redis: RedisConnection): void {
 
 const closedByOwner = new WeakSet<RedisConnection>();
 
-/** ioredis hides what is wrong with the nodes of a cluster behind one sentence. */
+/** In words that stay the same from one try to the next, so that they are told once. */
 function connectionTrouble(error: Error & { readonly lastNodeError?: unknown }): string {
-  const { lastNodeError } = error;
-  const cause = lastNodeError instanceof Error ? lastNodeError : error;
-  const { message, code, name } = cause as NodeJS.ErrnoException;
+  const { message, code, name } = error as NodeJS.ErrnoException;
+  if (message.startsWith('All sentinels are unreachable')) {
+    const reason = /Last error: (.*)$/s.exec(message)?.[1] ?? '';
+    return `none of the Sentinels can be asked for the primary${unlessClosed(reason)}`;
+  }
+  if (error.lastNodeError instanceof Error)
+    return `none of the nodes that are known can be asked for the others${unlessClosed(error.lastNodeError.message)}`;
   return message === '' ? (code ?? name) : message;
+}
+
+/** ioredis says this alone of a port that takes no connections. */
+function unlessClosed(reason: string): string {
+  return reason === '' || reason === 'Connection is closed.' ? '' : ` (${reason})`;
 }
