@@ -62,6 +62,7 @@ function nullEmbedder({ model }: RunSpec): Embedder {
   return {
     model,
     embed: async (texts) => ({ vectors: texts.map(() => vector), tokens: texts.map(() => 1) }),
+    countTokens: () => 1,
     close: async () => {},
   };
 }

@@ -77,6 +77,7 @@ test('a model that gives canary texts other vectors than its references, or depe
       for (const vector of vectors) change(vector, texts.length > 1);
       return Promise.resolve({ vectors, tokens: texts.map(() => 1) });
     },
+    countTokens: () => 1,
     close: () => Promise.resolve(),
   });
   const look = (embedder: Embedder) => examineCanaries(embedder, references);

@@ -51,7 +51,7 @@ const batch = (runId: string, batchIndex: number, changes: Partial<CompletedBatc
   runId,
   batchIndex,
   workerId: 'w1',
-  result: { chunksEmbedded: batchIndex + 1, tokensEmbedded: 10, bytes: 100 },
+  result: { chunksEmbedded: batchIndex + 1, tokensEmbedded: 10, chunksTruncated: 2, bytes: 100 },
   deadLetters: [],
   ...changes,
 });
@@ -78,6 +78,7 @@ describe('the ledger', () => {
             batchesDone: distinct.length,
             chunksEmbedded: distinct.reduce((sum, index) => sum + index + 1, 0),
             tokensEmbedded: 10 * distinct.length,
+            chunksTruncated: 2 * distinct.length,
             bytesDone: 100 * distinct.length,
           });
           expect(progress?.deadLetters).toBe(distinct.length);

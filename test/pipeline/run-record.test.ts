@@ -63,7 +63,13 @@ describe('counters', () => {
     expect(answers.filter((answer) => answer === 'counted')).toHaveLength(50);
     const progress = await ledger.progress(runId);
     expect(progress).toMatchObject({
-      workers: { batchesDone: 50, chunksEmbedded: 150, tokensEmbedded: 500, bytesDone: 5000 },
+      workers: {
+        batchesDone: 50,
+        chunksEmbedded: 150,
+        tokensEmbedded: 500,
+        chunksTruncated: 0,
+        bytesDone: 5000,
+      },
       deadLetters: 50,
       byWorker: [{ workerId: 'w1', batches: 50, chunks: 150 }],
     });

@@ -34,8 +34,10 @@ export function fakeEmbedder(
       return {
         vectors: texts.map((text) => fakeVector(model, text)),
         tokens: texts.map((text) => text.split(' ').length),
+        truncated: texts.map(() => false),
       };
     },
+    countTokens: (text) => text.split(' ').length,
     close: async () => undefined,
   };
 }

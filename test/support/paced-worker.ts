@@ -59,6 +59,7 @@ const openEmbedder: typeof createEmbedder = async (wanted) => {
         tokens: texts.map((text) => text.length),
       };
     },
+    countTokens: (text) => text.length,
     close: () => inference.close(),
   };
 };

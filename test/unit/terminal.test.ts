@@ -39,7 +39,13 @@ function runOf(changes: Partial<RunProgress> & { counts?: Partial<RunProgress['p
       batchesTotal: 9,
       ...counts,
     },
-    workers: { batchesDone: 4, chunksEmbedded: 400, tokensEmbedded: 40_000, bytesDone: 1 },
+    workers: {
+      batchesDone: 4,
+      chunksEmbedded: 400,
+      tokensEmbedded: 40_000,
+      chunksTruncated: 0,
+      bytesDone: 1,
+    },
     deadLetters: 0,
     deadLettersByCode: {},
     endedAtMs: null,
@@ -178,7 +184,13 @@ test('the summary, for people and for programs', () => {
     stage: 'ended',
     endedAtMs: 1_010_000,
     deadLetters: 2,
-    workers: { batchesDone: 9, chunksEmbedded: 900, tokensEmbedded: 90_000, bytesDone: 1 },
+    workers: {
+      batchesDone: 9,
+      chunksEmbedded: 900,
+      tokensEmbedded: 90_000,
+      chunksTruncated: 0,
+      bytesDone: 1,
+    },
   });
   expect(renderSummary(done, plain)).toBe(
     [
@@ -186,6 +198,7 @@ test('the summary, for people and for programs', () => {
       '  documents     10 read: 10 new',
       '  chunks        1,000 in the corpus: 900 embedded, 100 skipped, 0 removed',
       '  tokens        90,000 embedded',
+      '  truncated     0',
       '  dead letters  2 (embedline failed list --run r1)',
       '  time          10 s (90.0 chunks/s)',
     ].join('\n'),
@@ -199,6 +212,8 @@ test('the summary, for people and for programs', () => {
     documents: { read: 10, new: 10, changed: 0, unchanged: 0, removed: 0 },
     chunks: { total: 1000, embedded: 900, reused: 0, skipped: 100, payloadUpdated: 0, removed: 0 },
     tokens: 90_000,
+    truncated: 0,
+    unknownTokens: { of: 0, unknown: 0, share: null },
     deadLetters: 2,
     seconds: 10,
   });

@@ -197,3 +197,9 @@ describe('text that the model has no tokens for (issue 13, B5 and B6)', () => {
     expect(tokenizer.measure('good ภาษา [UNK]')).toMatchObject({ unknown: 2 });
   });
 });
+
+test('a long sentence is cut between words, also where few of them fit', () => {
+  const words = new Set(['the', 'quick', 'brown', 'fox', 'unbelievably']);
+  for (const { text } of cut('the quick brown fox unbelievably '.repeat(60), { maxTokens: 16 }))
+    expect(text.split(' ').filter((word) => !words.has(word))).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import {
   chunkRecordsOf,
   decodeJob,
+  embeddedText,
   EmbedlineError,
   giveUpChunk,
   isEmbedlineError,
@@ -62,7 +63,7 @@ export async function processBatch(
     ...stored.poison.map((poison) => giveUp(job, poison.item.chunk, 'upsert', poison)),
   ];
   const counted = await options.patience.waitOut(
-    () => count(job, embedded.tokens, stored.points, deadLetters, options),
+    () => count(job, embedded, stored.points, deadLetters, options),
     signal,
   );
   return { counted, chunks: stored.points, deadLetters: deadLetters.length };
@@ -79,7 +80,7 @@ export async function abandonBatch(
   const deadLetters = chunkRecordsOf(job, '').map((item) =>
     giveUp(job, item, 'embed', { item, error, attempts }),
   );
-  await count(job, 0, 0, deadLetters, options);
+  await count(job, { tokens: 0, truncated: 0 }, 0, deadLetters, options);
 }
 
 async function embed(
@@ -89,13 +90,18 @@ async function embed(
   { patience }: ProcessorOptions,
 ) {
   const prefix = spec.model.passagePrefix;
+  const embedTitle = spec.embedTitle === true;
   const attempt = async (items: readonly ChunkRecord[]) => {
     try {
-      const { vectors, tokens } = await embedder.embed(
-        items.map((chunk) => prefix + chunk.text),
+      const { vectors, tokens, truncated } = await embedder.embed(
+        items.map((chunk) => prefix + embeddedText(chunk, embedTitle)),
         { signal },
       );
-      return vectors.map((vector, index) => ({ vector, tokens: tokens[index] ?? 0 }));
+      return vectors.map((vector, index) => ({
+        vector,
+        tokens: tokens[index] ?? 0,
+        truncated: truncated?.[index] === true,
+      }));
     } catch (error) {
       // Before one chunk is given up on: a machine without memory fails on every text.
       if (items.length === 1 && isBadText(error)) await assertEmbedderWorks(embedder, error, signal);
@@ -108,7 +114,12 @@ async function embed(
     isBadText,
   );
   const points: Point[] = processed.map(({ item, result }) => ({ chunk: item, vector: result.vector }));
-  return { points, poison, tokens: processed.reduce((sum, { result }) => sum + result.tokens, 0) };
+  return {
+    points,
+    poison,
+    tokens: processed.reduce((sum, { result }) => sum + result.tokens, 0),
+    truncated: processed.filter(({ result }) => result.truncated).length,
+  };
 }
 
 function isBadText(error: unknown): boolean {
@@ -137,12 +148,17 @@ async function upsert(
 
 async function count(
   job: EmbedJob,
-  tokensEmbedded: number,
+  { tokens, truncated }: { readonly tokens: number; readonly truncated: number },
   chunksEmbedded: number,
   deadLetters: readonly GivenUpChunk[],
   { ledger, workerId }: Pick<ProcessorOptions, 'ledger' | 'workerId'>,
 ): Promise<boolean> {
-  const result = { chunksEmbedded, tokensEmbedded, bytes: jobBytes(job) };
+  const result = {
+    chunksEmbedded,
+    tokensEmbedded: tokens,
+    chunksTruncated: truncated,
+    bytes: jobBytes(job),
+  };
   const { runId, batchIndex } = job;
   return (await ledger.completeBatch({ runId, batchIndex, workerId, result, deadLetters })) === 'counted';
 }

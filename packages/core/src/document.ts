@@ -49,7 +49,9 @@ export interface Chunk {
   readonly title: string | null;
   /** Tokens that the model gets for it: special tokens and prefix included, and the title where that is embedded. */
   readonly tokens: number;
-  /** Tokens of its text that stand for what is not in the model's vocabulary. */
+  /** Tokens of its text alone. */
+  readonly textTokens: number;
+  /** Tokens among these that stand for what is not in the model's vocabulary. */
   readonly unknownTokens: number;
 }
 

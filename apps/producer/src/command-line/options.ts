@@ -46,6 +46,10 @@ export function addPipelineOptions(command: Command): Command {
       wholeNumber(0),
     )
     .option(
+      '--embed-title',
+      "embed each chunk's title (document, headings) above its text; default: the text alone",
+    )
+    .option(
       '--max-line-bytes <n>',
       limitText('longest line of JSONL or row of CSV', 'maxLineBytes'),
       wholeNumber(1),

@@ -121,6 +121,7 @@ function ingestOptions(
     pipeline: name,
     collection,
     model: model.spec,
+    embedTitle: definition.embedTitle,
     fingerprint,
     corpus,
     onDuplicate: definition.onDuplicate,

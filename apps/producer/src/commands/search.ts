@@ -34,7 +34,17 @@ export async function searchCommand(
   const model = await findCollectionModel(generation, flags.model, context);
   const points = releasers.own(await store.open(generation, { signal }));
   const embedder = releasers.own(await createEmbedder(model, { processes: 1 }));
-  const { vectors } = await embedder.embed([model.spec.queryPrefix + text], { signal });
+  if (embedder.countTokens(text) === 0)
+    throw new EmbedlineError(
+      'USAGE',
+      'The search text holds nothing that the model can read: invisible characters only.',
+    );
+  const { vectors, truncated } = await embedder.embed([model.spec.queryPrefix + text], { signal });
+  if (truncated?.[0] === true)
+    notice(
+      context,
+      `The search text is longer than the ${model.spec.maxTokens} tokens that the model takes: what is beyond them was not searched for.`,
+    );
   const [vector] = vectors;
   if (vector === undefined) throw new Error('The embedder returned no vector. This is a bug in embedline.');
   const hits = await points.search({

@@ -6,6 +6,7 @@ import { redis } from './redis.ts';
 import { runtime } from './runtime.ts';
 import { runs } from './runs.ts';
 import { schedules } from './schedules.ts';
+import { texts } from './texts.ts';
 import { transport } from './transport.ts';
 import { vectorStore } from './vector-store.ts';
 import { workers } from './workers.ts';
@@ -21,5 +22,6 @@ export const CHECKS: readonly Check[] = [
   vectorStore,
   transport,
   model,
+  texts,
   schedules,
 ];

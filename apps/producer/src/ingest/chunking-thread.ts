@@ -14,6 +14,14 @@ parentPort?.on('message', ({ id, documents }: ChunkingRequest) => {
 });
 
 /** The other side has the document. */
-function withoutText({ index, start, end, title, tokens, unknownTokens }: Chunk): Omit<Chunk, 'text'> {
-  return { index, start, end, title, tokens, unknownTokens };
+function withoutText({
+  index,
+  start,
+  end,
+  title,
+  tokens,
+  textTokens,
+  unknownTokens,
+}: Chunk): Omit<Chunk, 'text'> {
+  return { index, start, end, title, tokens, textTokens, unknownTokens };
 }

@@ -1,4 +1,4 @@
-import { EmbedlineError, type DeadLetter } from '@embedline/core';
+import { EmbedlineError, type DeadLetter, type Document } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
 import { placeOf } from '../readers/reading-notes.ts';
 import { reject, type ReadItem } from '../readers/read-item.ts';
@@ -104,9 +104,26 @@ function isFull({ documents, deadLetters, characters }: Window, mostDocuments: n
 
 async function compareWindow(window: Window, options: CompareCorpusOptions): Promise<ComparedWindow> {
   const { documents, deadLetters, bytes } = window;
-  const decisions = await compareDocuments(documents, options);
+  const compared = await compareDocuments(documents, options);
+  const decisions = compared.filter((decision) => !isInvisible(decision));
   for (const { document, chunkCount } of decisions) options.seen.setChunkCount(document.id, chunkCount);
-  return { decisions, deadLetters, bytes };
+  const invisible = compared.filter(isInvisible).map(({ document }) => document);
+  for (const { id } of invisible) options.seen.setUnread(id);
+  return { decisions, deadLetters: [...deadLetters, ...invisible.map(rejectInvisible)], bytes };
+}
+
+/** Text of which the model gets no token: embedded, it would be the empty text, which is near to every short query. */
+function isInvisible({ document, chunkCount }: DocumentDecision): boolean {
+  return chunkCount === 0 && document.text.trim() !== '';
+}
+
+function rejectInvisible({ id, text, origin }: Document): DeadLetter {
+  return reject(origin, {
+    reason:
+      'its text holds nothing that the model can read, only zero-width, control or other invisible characters',
+    documentId: id,
+    excerpt: text,
+  }).deadLetter;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   chunksDigest,
+  embeddedText,
   documentFingerprint,
   payloadHash,
   pointId,
@@ -36,11 +37,16 @@ export interface DocumentDecision {
   /** New or changed text for which the collection has a vector already. */
   readonly reused: readonly { readonly chunk: ChunkRecord; readonly vector: Float32Array }[];
   readonly toEmbed: readonly ChunkRecord[];
+  /** Tokens of its chunks' texts, and those among them that the model does not know; zero for a document that was not cut. */
+  readonly tokensCut: number;
+  readonly tokensUnknown: number;
 }
 
 export interface CompareOptions {
   readonly pipeline: string;
   readonly passagePrefix: string;
+  /** Whether titles are embedded above their texts. Defaults to false. */
+  readonly embedTitle?: boolean;
   readonly chunk: ChunkDocuments;
   /** What the documents are compared with: where the run writes; null when nothing is there yet. */
   readonly target: GenerationPoints | null;
@@ -68,7 +74,8 @@ export async function compareDocuments(
   const vectors = await findVectors(records.flat(), stored, options);
   const decisions = new Map<string, DocumentDecision>();
   rest.forEach(({ document }, index) => {
-    decisions.set(document.id, decide(document, records[index] ?? [], stored, vectors, options.pipeline));
+    const decision = decide(document, records[index] ?? [], stored, vectors, options.pipeline);
+    decisions.set(document.id, { ...decision, ...tokensOf(chunked[index] ?? []) });
   });
   return documents.map(
     ({ document }) => decisions.get(document.id) ?? skipWhole(document, unchanged.get(document.id) ?? 0),
@@ -111,6 +118,13 @@ async function findUnchanged(
   return unchanged;
 }
 
+function tokensOf(chunks: readonly Chunk[]) {
+  return {
+    tokensCut: chunks.reduce((sum, { textTokens }) => sum + textTokens, 0),
+    tokensUnknown: chunks.reduce((sum, { unknownTokens }) => sum + unknownTokens, 0),
+  };
+}
+
 function toChunkable({ document: { text, title }, format }: DocumentToCompare): ChunkableText {
   return { text, title, format };
 }
@@ -118,7 +132,7 @@ function toChunkable({ document: { text, title }, format }: DocumentToCompare): 
 function recordsOf(
   { document, format }: DocumentToCompare,
   chunks: readonly Chunk[],
-  { pipeline, passagePrefix }: CompareOptions,
+  { pipeline, passagePrefix, embedTitle = false }: CompareOptions,
 ): ChunkRecord[] {
   const { metadata } = document;
   const records = chunks.map((chunk) => ({
@@ -132,7 +146,7 @@ function recordsOf(
     title: chunk.title,
     tokens: chunk.tokens,
     metadata,
-    textHash: textHash(passagePrefix, chunk.text),
+    textHash: textHash(passagePrefix, embeddedText(chunk, embedTitle)),
     payloadHash: payloadHash(chunk, metadata),
     documentMark: null,
   }));
@@ -177,7 +191,7 @@ function decide(
   stored: ReadonlyMap<string, StoredFingerprint>,
   vectors: ReadonlyMap<string, Float32Array>,
   pipeline: string,
-): DocumentDecision {
+): Omit<DocumentDecision, 'tokensCut' | 'tokensUnknown'> {
   const payloadUpdates: ChunkRecord[] = [];
   const reused: { chunk: ChunkRecord; vector: Float32Array }[] = [];
   const toEmbed: ChunkRecord[] = [];
@@ -227,5 +241,7 @@ function skipWhole(document: Document, chunkCount: number): DocumentDecision {
     payloadUpdates: [],
     reused: [],
     toEmbed: [],
+    tokensCut: 0,
+    tokensUnknown: 0,
   };
 }

@@ -14,6 +14,8 @@ export interface IngestOptions extends ClaimOptions {
   /** Defaults to `dead-letter`. */
   readonly onDuplicate?: OnDuplicate | undefined;
   readonly chunk: CompareOptions['chunk'];
+  /** Whether titles are embedded above their texts. Defaults to false. */
+  readonly embedTitle?: boolean;
   readonly queueLimits: QueueLimits;
   /** Largest share of the points that readers see which a run may take away, whatever the cause, 0 to 1. */
   readonly maxDeleteShare: number;

@@ -103,6 +103,7 @@ function produceOptions({ spec, target, counts, options }: RunContext, signal: A
     runSequence: spec.runSequence,
     pipeline: spec.pipeline,
     passagePrefix: spec.model.passagePrefix,
+    embedTitle: spec.embedTitle === true,
     chunk: options.chunk,
     corpus: options.corpus,
     onDuplicate: options.onDuplicate,
@@ -122,6 +123,7 @@ async function createRun(runId: string, generation: Generation, options: IngestO
     storeKind: options.store.kind,
     generation: { collection: generation.collection, name: generation.name, identity: generation.identity },
     model: options.model,
+    ...(options.embedTitle === true ? { embedTitle: true } : {}),
     runSequence: await nextRunSequence(options.redis, options.prefix),
   });
 }

@@ -48,6 +48,8 @@ async function settle(decisions: readonly DocumentDecision[], options: ProduceOp
     counts.chunksSkipped += decision.skipped;
     counts.chunksPayloadUpdated += decision.payloadUpdates.length;
     counts.chunksReused += decision.reused.length;
+    counts.tokensCut += decision.tokensCut;
+    counts.tokensUnknown += decision.tokensUnknown;
     if (decision.change === 'new') counts.documentsNew += 1;
     else if (decision.change === 'changed') counts.documentsChanged += 1;
     else counts.documentsUnchanged += 1;

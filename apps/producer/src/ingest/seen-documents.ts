@@ -11,6 +11,8 @@ export interface SeenDocuments {
   add(documentId: string, origin: Origin, what: SeenText): SeenBefore | null;
   /** Notes how many chunks it has: what lies beyond is surplus. */
   setChunkCount(documentId: string, chunks: number): void;
+  /** Notes that a document that was added cannot be used: whatever is stored of it stays. */
+  setUnread(documentId: string): void;
   /** Notes a document that is there but could not be read: whatever is stored of it stays. */
   protect(documentId: string, origin: Origin | null): void;
   /** Notes that one more chunk of a document was given up on. */
@@ -112,6 +114,7 @@ export function createSeenDocuments({ keepIds = false }: { readonly keepIds?: bo
       if (chunks !== 1) update.run(chunks, keyOf(documentId));
       if (keepIds) noteRead.run(documentId);
     },
+    setUnread: (documentId) => void update.run(UNREAD, keyOf(documentId)),
     protect: (documentId, origin) => void note(documentId, UNREAD, origin ?? UNKNOWN, { length: 0 }),
     giveUp: (documentId) => void giveUp.run(keyOf(documentId)),
     find,

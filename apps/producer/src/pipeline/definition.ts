@@ -69,6 +69,8 @@ export const pipelineSchema = z.strictObject({
   chunkTokens: z.int().min(1).optional(),
   /** Defaults to 0. */
   overlapTokens: z.int().min(0).optional(),
+  /** Embed each chunk's title above its text; the title counts in the length of the chunk. */
+  embedTitle: z.boolean().default(false),
   /** Worker processes to run meanwhile. Defaults to 0 with REDIS_URL, else one per core. */
   workers: z.int().min(0).optional(),
   /** Largest share of the points that a run may take away from readers, whatever the cause. Defaults to 20 %. */

@@ -49,10 +49,13 @@ export async function openPipeline(
   return { definition, model, corpus, chunk, fingerprint: pipelineFingerprint(chunking), close };
 }
 
-function chunkingOf({ chunkTokens, overlapTokens }: PipelineDefinition, model: ModelSpec): ChunkingOptions {
+function chunkingOf(
+  { chunkTokens, overlapTokens, embedTitle }: PipelineDefinition,
+  model: ModelSpec,
+): ChunkingOptions {
   try {
     return parseChunkingOptions(
-      { maxTokens: chunkTokens, overlapTokens, passagePrefix: model.passagePrefix },
+      { maxTokens: chunkTokens, overlapTokens, passagePrefix: model.passagePrefix, embedTitle },
       model.maxTokens,
     );
   } catch (cause) {

@@ -57,6 +57,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     signal,
     pipeline: name,
     passagePrefix: model.spec.passagePrefix,
+    embedTitle: definition.embedTitle,
     target: open.target,
     reuseFrom: definition.reuse ? open.reuseFrom : null,
   });

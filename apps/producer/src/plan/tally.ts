@@ -38,6 +38,9 @@ export interface Tally {
   missing: number;
   /** Tokens to embed, special tokens included. */
   tokens: number;
+  /** Tokens of the texts that were cut, and those among them that the model does not know. */
+  tokensCut: number;
+  tokensUnknown: number;
   /** Records that cannot be read. */
   deadLetters: number;
   readonly samples: Samples;
@@ -53,12 +56,16 @@ export function newTally(): Tally {
     chunks: { total: 0, embedded: 0, reused: 0, skipped: 0, payloadUpdated: 0, removed: 0 },
     missing: 0,
     tokens: 0,
+    tokensCut: 0,
+    tokensUnknown: 0,
     deadLetters: 0,
     samples: { new: [], changed: [], metadataOnly: [], removed: [], cut: [], rejected: [] },
     add: ({ decisions, deadLetters }, texts) => {
       for (const decision of decisions) {
         countDocument(decision, tally);
         countChunks(decision, texts, tally);
+        tally.tokensCut += decision.tokensCut;
+        tally.tokensUnknown += decision.tokensUnknown;
       }
       tally.deadLetters += deadLetters.length;
       for (const { origin, reason } of deadLetters) {

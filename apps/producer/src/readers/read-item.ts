@@ -126,7 +126,10 @@ export interface Rejection {
 }
 
 /** A record that is given up on, in the form of a dead letter. */
-export function reject(origin: Origin, { reason, documentId = null, excerpt = null }: Rejection): ReadItem {
+export function reject(
+  origin: Origin,
+  { reason, documentId = null, excerpt = null }: Rejection,
+): Extract<ReadItem, { type: 'reject' }> {
   const place = origin.line === undefined ? origin.file : `${origin.file}:${origin.line}`;
   return {
     type: 'reject',

@@ -7,6 +7,7 @@ import { readingLines } from './reading.ts';
 import { safeText, truncate } from './safe-text.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
+import { unknownPercent, unknownTokensJson, unknownTokensWarning } from './unknown-tokens.ts';
 
 /** The last line of `plan --json`: the shape of an ingest's summary, and more. */
 export function planJson(
@@ -24,6 +25,7 @@ export function planJson(
     documents: plan.documents,
     chunks: plan.chunks,
     tokens: plan.tokens,
+    unknownTokens: unknownTokensJson(plan),
     deadLetters: plan.deadLetters,
     estimatedSeconds: estimated === null ? null : Math.round(estimated),
     deletionWithheld: plan.withheld?.what === 'deletion' ? plan.withheld.why : null,
@@ -62,12 +64,18 @@ export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style):
     `chunks  ${formatCount(chunks.total)} in the corpus: ${formatCount(chunks.embedded)} to embed, ` +
       `${formatCount(chunks.reused)} reused, ${formatCount(chunks.skipped)} unchanged, ` +
       `${formatCount(chunks.payloadUpdated)} payload updates, ${formatCount(chunks.removed)} to remove`,
-    `tokens  ${formatCount(plan.tokens)} to embed`,
+    `tokens  ${formatCount(plan.tokens)} to embed${unknownNote(plan)}`,
     `time    ${estimate(plan, rate)}`,
     ...readingLines(plan.reading).map((line) => style.yellow(line)),
     ...(plan.withheld === null ? [] : [style.yellow(safeText(withheld(plan.withheld)))]),
+    ...[unknownTokensWarning(plan)].filter((text) => text !== null).map((text) => style.yellow(text)),
     style.dim('Nothing was written.'),
   ].join('\n');
+}
+
+function unknownNote(plan: Plan): string {
+  const percent = unknownPercent(plan);
+  return percent === null ? '' : `; ${percent} of those cut are unknown to the model`;
 }
 
 function target({ collection, writes }: Plan): string {

@@ -4,6 +4,7 @@ import { formatCount, formatDuration, formatRate } from './format.ts';
 import { readingLines } from './reading.ts';
 import { chunksJson, rateOf, secondsOf } from './run-view.ts';
 import type { Style } from './style.ts';
+import { unknownPercent, unknownTokensJson, unknownTokensWarning } from './unknown-tokens.ts';
 
 /** The last line of `ingest --json`; programs rely on its shape. */
 export function summaryJson(run: RunProgress, reading?: ReadingReport): object {
@@ -23,6 +24,8 @@ export function summaryJson(run: RunProgress, reading?: ReadingReport): object {
     },
     chunks: chunksJson(run),
     tokens: run.workers.tokensEmbedded,
+    truncated: run.workers.chunksTruncated,
+    unknownTokens: unknownTokensJson(producer),
     deadLetters: run.deadLetters,
     seconds: Number(secondsOf(run).toFixed(2)),
     ...reading,
@@ -54,7 +57,13 @@ export function renderSummary(run: RunProgress, style: Style, reading?: ReadingR
   const rows: [string, string][] = [
     ['documents', `${formatCount(producer.documentsRead)} read${documents === '' ? '' : `: ${documents}`}`],
     ['chunks', `${formatCount(producer.chunksTotal)} in the corpus: ${chunks}`],
-    ['tokens', `${formatCount(workers.tokensEmbedded)} embedded`],
+    ['tokens', `${formatCount(workers.tokensEmbedded)} embedded${unknownNote(producer)}`],
+    [
+      'truncated',
+      workers.chunksTruncated === 0
+        ? '0'
+        : style.yellow(`${formatCount(workers.chunksTruncated)} chunks are longer than the model takes`),
+    ],
     [
       'dead letters',
       run.deadLetters === 0
@@ -65,6 +74,14 @@ export function renderSummary(run: RunProgress, style: Style, reading?: ReadingR
   ];
   const state = run.state === 'done' ? style.green('done') : style.red(run.state);
   const head = `${style.bold(spec.collection)} ${state}  ${style.dim(`run ${spec.runId}, ${spec.generation.name}`)}`;
+  const unknown = unknownTokensWarning(producer);
+  const warnings = unknown === null ? [] : [style.yellow(unknown)];
   const told = reading === undefined ? [] : readingLines(reading).map((line) => style.yellow(`  ${line}`));
-  return [head, ...rows.map(([label, value]) => `  ${label.padEnd(13)} ${value}`), ...told].join('\n');
+  const lines = rows.map(([label, value]) => `  ${label.padEnd(13)} ${value}`);
+  return [head, ...lines, ...told, ...warnings].join('\n');
+}
+
+function unknownNote(producer: RunProgress['producer']): string {
+  const percent = unknownPercent(producer);
+  return percent === null ? '' : `; ${percent} of those cut are unknown to the model`;
 }

@@ -35,6 +35,7 @@ export function renderVerification(pipeline: string, found: Verification, style:
         count(vectors.wrong.length),
         `of ${formatCount(vectors.checked)} made again${cosines(found)}`,
       ],
+      ['truncated', count(vectors.truncated), 'of these are longer than the model takes'],
       ['store', health.healthy ? 'ok' : 'ill', safeText(health.detail)],
     ],
   );

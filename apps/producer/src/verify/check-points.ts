@@ -1,4 +1,5 @@
 import {
+  embeddedText,
   payloadHash,
   pointId,
   STALE_PAYLOAD_HASH,
@@ -12,6 +13,8 @@ export interface CheckPointsOptions {
   readonly points: GenerationPoints;
   readonly pipeline: string;
   readonly passagePrefix: string;
+  /** Whether titles are embedded above their texts. */
+  readonly embedTitle: boolean;
   readonly dimensions: number;
   readonly signal: AbortSignal;
 }
@@ -57,10 +60,10 @@ export async function checkPoints(options: CheckPointsOptions): Promise<CheckedP
 function problemOf(point: StoredPoint | undefined, options: CheckPointsOptions): string | null {
   if (point === undefined) return 'it has no vector';
   const { chunk, vector } = point;
-  const { pipeline, passagePrefix } = options;
+  const { pipeline, passagePrefix, embedTitle } = options;
   if (chunk.pipeline !== pipeline || pointId(pipeline, chunk.documentId, chunk.chunkIndex) !== chunk.id)
     return 'its id is not the one of its document and chunk';
-  if (textHash(passagePrefix, chunk.text) !== chunk.textHash)
+  if (textHash(passagePrefix, embeddedText(chunk, embedTitle)) !== chunk.textHash)
     return 'its text is not the one that its hash was made from';
   const rest = payloadHash(chunk, chunk.metadata);
   if (chunk.payloadHash !== rest && chunk.payloadHash !== STALE_PAYLOAD_HASH)

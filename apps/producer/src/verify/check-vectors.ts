@@ -1,10 +1,19 @@
-import { textHash, type Embedder, type GenerationPoints, type StoredPoint } from '@embedline/core';
+import {
+  embeddedText,
+  textHash,
+  type Embedder,
+  type Embeddings,
+  type GenerationPoints,
+  type StoredPoint,
+} from '@embedline/core';
 
 export interface CheckVectorsOptions {
   /** Of the points to check; those that are not there are left out. */
   readonly ids: readonly string[];
   readonly points: GenerationPoints;
   readonly embedder: Embedder;
+  /** Whether titles are embedded above their texts. */
+  readonly embedTitle: boolean;
   /** Cosine below which a vector is not the one of its text. */
   readonly minCosine: number;
   readonly signal: AbortSignal;
@@ -15,6 +24,8 @@ export interface CheckedVectors {
   /** Smallest and mean cosine between stored and fresh vectors; null when none was checked. */
   readonly minCosine: number | null;
   readonly meanCosine: number | null;
+  /** Points whose text is longer than the model takes: their end has no part in their vector. */
+  readonly truncated: number;
   /** Points whose vector, or whose text, is not what their hash says. */
   readonly wrong: readonly WrongPoint[];
 }
@@ -33,10 +44,13 @@ export async function checkVectors(options: CheckVectorsOptions): Promise<Checke
   const { ids, points, signal } = options;
   const cosines: number[] = [];
   const wrong: WrongPoint[] = [];
+  let truncated = 0;
   for (let start = 0; start < ids.length; start += POINTS_PER_REQUEST) {
     const found = await points.retrieve(ids.slice(start, start + POINTS_PER_REQUEST), { signal });
     const stored = [...found.values()];
-    const fresh = await embedAgain(stored, options);
+    const again = await embedAgain(stored, options);
+    const fresh = again.vectors;
+    truncated += again.truncated?.filter((isTruncated) => isTruncated).length ?? 0;
     stored.forEach((point, index) => {
       const cosine = cosineOf(point.vector, fresh[index] ?? new Float32Array());
       cosines.push(cosine);
@@ -45,35 +59,34 @@ export async function checkVectors(options: CheckVectorsOptions): Promise<Checke
       if (why !== null) wrong.push({ id, documentId, chunkIndex, why });
     });
   }
-  if (cosines.length === 0) return { checked: 0, minCosine: null, meanCosine: null, wrong };
+  if (cosines.length === 0) return { checked: 0, minCosine: null, meanCosine: null, truncated, wrong };
   const sum = cosines.reduce((total, cosine) => total + cosine, 0);
   return {
     checked: cosines.length,
     minCosine: cosines.reduce((least, cosine) => Math.min(least, cosine)),
     meanCosine: sum / cosines.length,
+    truncated,
     wrong,
   };
 }
 
 async function embedAgain(
   stored: readonly StoredPoint[],
-  { embedder, signal }: CheckVectorsOptions,
-): Promise<readonly Float32Array[]> {
-  if (stored.length === 0) return [];
+  { embedder, embedTitle, signal }: CheckVectorsOptions,
+): Promise<Embeddings> {
   const { passagePrefix } = embedder.model;
-  const { vectors } = await embedder.embed(
-    stored.map(({ chunk }) => passagePrefix + chunk.text),
+  return embedder.embed(
+    stored.map(({ chunk }) => passagePrefix + embeddedText(chunk, embedTitle)),
     { signal },
   );
-  return vectors;
 }
 
 function problemOf(
   { chunk }: StoredPoint,
   cosine: number,
-  { embedder, minCosine }: CheckVectorsOptions,
+  { embedder, embedTitle, minCosine }: CheckVectorsOptions,
 ): string | null {
-  if (textHash(embedder.model.passagePrefix, chunk.text) !== chunk.textHash)
+  if (textHash(embedder.model.passagePrefix, embeddedText(chunk, embedTitle)) !== chunk.textHash)
     return 'its text is not the one that its hash was made from';
   // Also true of NaN.
   if (!(cosine >= minCosine)) return `its vector has a cosine of ${cosine.toFixed(4)} to the one of its text`;

@@ -86,12 +86,21 @@ function wholeText(
   if (!counter.additive || text.length > textTokens * PROSE_CHARACTERS_PER_TOKEN) return null;
   const { start, end } = trim(text, bodyStart, text.length);
   const content = text.slice(start, end);
-  const { tokens, unknown, weight } = measure(content, counter);
-  if (tokens === 0 || weight > textTokens) return null;
+  const { tokens, unknown } = measure(content, counter);
+  // Unknown text weighs more in parts than as a whole.
+  if (tokens === 0 || unknown > 0 || tokens > textTokens) return null;
   const stored = budget.titleOf(section);
   const inputTokens = budget.inputTokens(content, stored, tokens);
   if (inputTokens > maxTokens) return null;
-  return { text: content, start, end, title: stored, tokens: inputTokens, unknownTokens: unknown };
+  return {
+    text: content,
+    start,
+    end,
+    title: stored,
+    tokens: inputTokens,
+    textTokens: tokens,
+    unknownTokens: unknown,
+  };
 }
 
 /** The first atom of the overlap: whole atoms before `first` that fit into it, but never all of the preceding chunk. */
@@ -134,7 +143,9 @@ function toChunks(
   const parts = inputTokens <= maxTokens ? [] : divide(own, cutting);
   if (inputTokens > maxTokens && overlap.length > 0) return toChunks(own, overlap.slice(1), cutting);
   if (parts.length > 0) return parts.flatMap((part) => toChunks(part, [], cutting));
-  return [{ text: content, start, end, title, tokens: inputTokens, unknownTokens: unknown }];
+  return [
+    { text: content, start, end, title, tokens: inputTokens, textTokens: tokens, unknownTokens: unknown },
+  ];
 }
 
 function sumOf(atoms: readonly CountedAtom[]): { tokens: number; unknown: number } {

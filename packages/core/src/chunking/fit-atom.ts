@@ -2,7 +2,7 @@ import type { TokenCounter } from '../embedder/embedder.ts';
 import type { Atom } from './atoms.ts';
 import { measure, type Measured } from './measured.ts';
 import { splitLong, tear } from './split-long.ts';
-import { trim } from './white-space.ts';
+import { isSpace, trim } from './white-space.ts';
 
 /** An atom that fits into a chunk, with its length. */
 export interface CountedAtom extends Atom, Measured {
@@ -37,16 +37,37 @@ function fitPiece(piece: Atom & { readonly torn: boolean }, options: FitOptions)
     : [{ ...piece, ...measure(options.text.slice(piece.start, piece.end), options.counter) }];
 }
 
-/** The halves of a piece without white space at their ends; empty for a single character, which cannot be cut further. */
-export function halve<Piece extends Atom>(
+/**
+ * The halves of a piece without white space at their ends, cut between two words where it has several; empty for a single
+ * character, which cannot be cut further.
+ */
+export function halve<Piece extends Atom & { readonly torn?: boolean }>(
   piece: Piece,
   { text }: Pick<FitOptions, 'text'>,
 ): (Piece & { readonly torn: boolean })[] {
-  const length = piece.end - piece.start;
-  if (length <= 2) return [];
-  return tear(text, piece.start, piece.end, Math.max(1, length >> 1))
+  const { start, end } = piece;
+  if (end - start <= 2) return [];
+  const space = spaceNearMiddle(text, start, end);
+  const halves =
+    space === null
+      ? tear(text, start, end, Math.max(1, (end - start) >> 1))
+      : [
+          { start, end: space, torn: piece.torn === true },
+          { start: space, end, torn: piece.torn === true },
+        ];
+  return halves
     .map((half) => ({ ...piece, ...half, ...trim(text, half.start, half.end) }))
-    .filter(({ start, end }) => start < end);
+    .filter((half) => half.start < half.end);
+}
+
+/** The white space that is nearest to the middle of a text, which has none at its ends; null when it has none at all. */
+function spaceNearMiddle(text: string, start: number, end: number): number | null {
+  const middle = (start + end) >> 1;
+  for (let distance = 0; distance <= (end - start + 1) >> 1; distance += 1) {
+    for (const position of [middle - distance, middle + distance])
+      if (position > start && position < end && isSpace(text.charCodeAt(position))) return position;
+  }
+  return null;
 }
 
 /** Null for a piece that does not fit; one with too many characters is not counted to find that. */

@@ -31,6 +31,8 @@ export interface Embeddings {
   readonly vectors: readonly Float32Array[];
   /** Tokens of each text as the model saw it, special tokens included. */
   readonly tokens: readonly number[];
+  /** True for each text that is longer than the model takes: its end has no part in its vector. Absent when none is. */
+  readonly truncated?: readonly boolean[];
 }
 
 /**
@@ -41,6 +43,8 @@ export interface Embedder {
   readonly model: ModelSpec;
   /** @throws EmbedlineError EMBEDDING_FAILED, EMBEDDING_INVALID, INTERRUPTED */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Embeddings>;
+  /** Tokens of a text alone, without special tokens. */
+  countTokens(text: string): number;
   /** Ends every process and connection. Pending calls fail with CLOSED. Idempotent. */
   close(): Promise<void>;
 }

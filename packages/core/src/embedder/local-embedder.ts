@@ -71,27 +71,33 @@ export class LocalEmbedder implements Embedder {
   async embed(texts: readonly string[], { signal }: EmbedOptions = {}): Promise<Embeddings> {
     const distinct = [...new Set(texts)];
     const encoded = await this.#encode(distinct, signal);
-    const vectors = await this.#pool.embed(encoded, signal);
+    const ids = encoded.map((text) => text.ids);
+    const vectors = await this.#pool.embed(ids, signal);
     for (const vector of vectors) assertUnitVector(vector, this.model);
     const positions = new Map(distinct.map((text, position) => [text, position]));
     const each = texts.map((text) => positions.get(text) ?? 0);
     return {
       vectors: each.map((position) => vectors[position] ?? new Float32Array()),
-      tokens: each.map((position) => encoded[position]?.length ?? 0),
+      tokens: each.map((position) => ids[position]?.length ?? 0),
+      truncated: each.map((position) => encoded[position]?.truncated === true),
     };
+  }
+
+  countTokens(text: string): number {
+    return this.#tokenizer.count(text);
   }
 
   async close(): Promise<void> {
     await this.#pool.close();
   }
 
-  async #encode(texts: readonly string[], signal: AbortSignal | undefined): Promise<(readonly number[])[]> {
-    const encoded: (readonly number[])[] = [];
+  async #encode(texts: readonly string[], signal: AbortSignal | undefined) {
+    const encoded: ReturnType<TextTokenizer['encode']>[] = [];
     let sliceTokens = 0;
     for (const text of texts) {
-      const { ids } = this.#tokenizer.encode(text, this.model.maxTokens);
-      encoded.push(ids);
-      sliceTokens += ids.length;
+      const one = this.#tokenizer.encode(text, this.model.maxTokens);
+      encoded.push(one);
+      sliceTokens += one.ids.length;
       if (sliceTokens < TOKENS_PER_SLICE) continue;
       sliceTokens = 0;
       await yieldToEventLoop();

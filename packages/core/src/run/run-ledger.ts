@@ -136,6 +136,7 @@ export class RunLedger {
       result.tokensEmbedded,
       result.bytes,
       MAX_DEAD_LETTERS_KEPT,
+      result.chunksTruncated ?? 0,
       ...encodeLetters(batch.deadLetters),
     ]);
     if (answer === -2) {

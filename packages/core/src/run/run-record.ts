@@ -37,6 +37,7 @@ const runSpecSchema: z.ZodType<RunSpec> = z.looseObject({
     passagePrefix: z.string().max(1000),
     queryPrefix: z.string().max(1000),
   }),
+  embedTitle: z.literal(true).exactOptional(),
   runSequence: z.int().positive(),
   startedAtMs: z.int().positive(),
 });
@@ -88,6 +89,7 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
       batchesDone: Math.max(batchesDone, number('batchesDone')),
       chunksEmbedded: number('chunksEmbedded'),
       tokensEmbedded: number('tokensEmbedded'),
+      chunksTruncated: number('chunksTruncated'),
       bytesDone: number('bytesDone'),
     },
     deadLetters: number('deadLetters'),

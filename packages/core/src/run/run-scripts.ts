@@ -79,8 +79,8 @@ return 1`);
  * not count, nor does one of which nothing was embedded: the next ingest does it again.
  *
  * KEYS  those of the run
- * ARGV  seconds to keep, batch index, worker id, chunks, tokens, bytes, most dead letters kept, then (key, JSON,
- *       retry job or '') per dead letter
+ * ARGV  seconds to keep, batch index, worker id, chunks, tokens, bytes, most dead letters kept, truncated chunks,
+ *       then (key, JSON, retry job or '') per dead letter
  * Returns 1 counted, 0 not counted (it was before, or must not be any more), -1 the run is not there, -2 the run is
  *         sealed and has no such batch
  */
@@ -103,7 +103,8 @@ if ended then
   redis.call('EXPIRE', KEYS[4], ${DETAILS_SECONDS})
   return 1
 end
-addLetters(8, tonumber(ARGV[7]))
+redis.call('HINCRBY', KEYS[1], 'chunksTruncated', ARGV[8])
+addLetters(9, tonumber(ARGV[7]))
 local bucket = math.floor(tonumber(redis.call('TIME')[1]) / 10)
 redis.call('HINCRBY', KEYS[5], bucket, ARGV[4])
 redis.call('HDEL', KEYS[5], bucket - 8, bucket - 9, bucket - 10)

@@ -15,6 +15,8 @@ export interface RunSpec {
   readonly storeKind: StoreKind;
   readonly generation: { readonly collection: string; readonly name: string; readonly identity: string };
   readonly model: ModelSpec;
+  /** Present when each chunk's title is embedded above its text. */
+  readonly embedTitle?: true;
   /** Rises with every run of any pipeline; a write of an older run never replaces that of a newer one. */
   readonly runSequence: number;
   /** Milliseconds since the epoch, by the clock of Redis. */
@@ -50,6 +52,10 @@ export interface ProducerCounts {
   readonly chunksKeptStale: number;
   /** Records that could not be read. */
   readonly recordsRejected: number;
+  /** Tokens of the texts that were cut in this run, which are those of new and changed documents. */
+  readonly tokensCut: number;
+  /** Tokens among them that stand for what is not in the model's vocabulary. */
+  readonly tokensUnknown: number;
   /** Chunks handed to the queue, to be embedded. */
   readonly chunksEnqueued: number;
   readonly batchesTotal: number;
@@ -72,6 +78,8 @@ export const NO_PRODUCER_COUNTS: ProducerCounts = Object.freeze({
   chunksRemoved: 0,
   chunksKeptStale: 0,
   recordsRejected: 0,
+  tokensCut: 0,
+  tokensUnknown: 0,
   chunksEnqueued: 0,
   batchesTotal: 0,
   bytesEnqueued: 0,
@@ -83,6 +91,8 @@ export const NO_PRODUCER_COUNTS: ProducerCounts = Object.freeze({
 export interface BatchResult {
   readonly chunksEmbedded: number;
   readonly tokensEmbedded: number;
+  /** Chunks whose end the model did not get. Absent for none. */
+  readonly chunksTruncated?: number;
   readonly bytes: number;
 }
 
@@ -91,6 +101,8 @@ export interface WorkerCounts {
   readonly batchesDone: number;
   readonly chunksEmbedded: number;
   readonly tokensEmbedded: number;
+  /** Chunks that were longer than the model takes: 0 for all that embedline cut itself. */
+  readonly chunksTruncated: number;
   readonly bytesDone: number;
 }
 

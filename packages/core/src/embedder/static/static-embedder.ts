@@ -35,6 +35,7 @@ export async function createStaticEmbedder({
 interface Embedded {
   readonly vector: Float32Array;
   readonly tokens: number;
+  readonly truncated: boolean;
 }
 
 export class StaticEmbedder implements Embedder {
@@ -64,7 +65,15 @@ export class StaticEmbedder implements Embedder {
       await yieldToEventLoop();
     }
     const each = texts.flatMap((text) => byText.get(text) ?? []);
-    return { vectors: each.map(({ vector }) => vector), tokens: each.map(({ tokens }) => tokens) };
+    return {
+      vectors: each.map(({ vector }) => vector),
+      tokens: each.map(({ tokens }) => tokens),
+      truncated: each.map(({ truncated }) => truncated),
+    };
+  }
+
+  countTokens(text: string): number {
+    return this.#tokenizer.count(text);
   }
 
   close(): Promise<void> {
@@ -73,12 +82,12 @@ export class StaticEmbedder implements Embedder {
   }
 
   #embedOne(text: string): Embedded {
-    const { ids } = this.#tokenizer.encode(text, this.model.maxTokens);
+    const { ids, truncated } = this.#tokenizer.encode(text, this.model.maxTokens);
     const { unknownId } = this.#tokenizer;
     const vector = new Float32Array(this.model.dimensions);
     this.#table.pool(unknownId === null ? ids : ids.filter((id) => id !== unknownId), vector);
     assertUsable(vector, this.model);
-    return { vector, tokens: ids.length };
+    return { vector, tokens: ids.length, truncated };
   }
 
   #assertOpen(): void {
