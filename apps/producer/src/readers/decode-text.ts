@@ -23,7 +23,11 @@ function firstInvalidByte(bytes: Uint8Array): number {
     if (isValidPrefix(bytes.subarray(0, middle))) valid = middle;
     else invalid = middle;
   }
-  return Math.max(invalid - 1, 0);
+  // Bytes of a character that is not complete belong to what is wrong.
+  const complete = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, valid), {
+    stream: true,
+  });
+  return Buffer.byteLength(complete);
 }
 
 function isValidPrefix(bytes: Uint8Array): boolean {

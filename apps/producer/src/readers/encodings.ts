@@ -119,20 +119,26 @@ function isUtf32(sample: Buffer): boolean {
   return isLittle || isBig;
 }
 
-/**
- * Text in UTF-16 has characters of ASCII (blanks and line breaks, whatever the language), whose zeros all stand on one
- * side; text in UTF-8 has no zeros at all. Short of that it is left alone.
- */
+/** Blanks, line breaks, ASCII, and the punctuation of Chinese and Japanese: some of them are in every text. */
+const USUAL = /[\t\n\r -~\u3001\u3002\uff0c]/g;
+const LEAST_SHARE = 0.005;
+/** In UTF-8 there are no zeros. Where a sample is both, so many must be on one side. */
+const LEAST_ZEROS = 0.3;
+
+/** The byte order in which a sample without a mark is a text, and one with usual characters; null for UTF-8. */
 function utf16ByZeros(sample: Buffer, isAll: boolean): 'utf-16le' | 'utf-16be' | null {
-  if (sample.length < 4 || (isAll && sample.length % 2 === 1) || !sample.includes(0)) return null;
-  const zeros = [0, 0];
-  for (const [index, byte] of sample.entries())
-    if (byte === 0) zeros[index % 2] = (zeros[index % 2] ?? 0) + 1;
-  const [even = 0, odd = 0] = zeros;
+  if (sample.length < 4 || (isAll && sample.length % 2 === 1)) return null;
+  const isUtf8Too = isUtf8Prefix(sample);
+  if (isUtf8Too && !sample.includes(0)) return null;
   const units = Math.floor(sample.length / 2);
-  if ((even > 0 && odd > 0) || (isUtf8Prefix(sample) && Math.max(even, odd) < units * 0.3)) return null;
-  const name = odd > 0 ? 'utf-16le' : 'utf-16be';
-  return isPlausible(toText(sample.subarray(0, units * 2), name)) ? name : null;
+  const [little, big] = (['utf-16le', 'utf-16be'] as const).map((name) => {
+    const text = toText(sample.subarray(0, units * 2), name);
+    return { name, text, usual: text.match(USUAL)?.length ?? 0 };
+  });
+  if (little === undefined || big === undefined || little.usual === big.usual) return null;
+  const { name, text, usual } = little.usual > big.usual ? little : big;
+  const least = isUtf8Too ? LEAST_ZEROS : LEAST_SHARE;
+  return usual >= units * least && isPlausible(text) ? name : null;
 }
 
 function isPlausible(text: string): boolean {

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { folderWith, readCorpus } from '../support/read-corpus.ts';
+
+const le = (text: string) => Buffer.from(text, 'utf16le');
+const be = (text: string) => le(text).swap16();
+const CSV = 'id,text\r\n1,Grüße aus Köln\r\n2,漢字 und 😀\r\n';
+const texts = ['Grüße aus Köln', '漢字 und 😀'];
+
+describe('13.11 UTF-16 is detected', () => {
+  test.each([
+    ['little-endian with a byte order mark', le(`\uFEFF${CSV}`)],
+    ['big-endian with a byte order mark', be(`\uFEFF${CSV}`)],
+    ['little-endian without', le(CSV)],
+    ['big-endian without', be(CSV)],
+  ])('%s: CSV, JSONL, text, gzip', async (_, bytes) => {
+    const found = await readCorpus(await folderWith({ 'a.csv': bytes, 'b.csv.gz': gzipSync(bytes) }));
+    expect([found.texts, found.reasons]).toEqual([[...texts, ...texts], []]);
+    expect(found.report.forms).toMatchObject([
+      { what: expect.stringMatching(/^read as utf-16/) as string, files: 2 },
+    ]);
+  });
+
+  test('JSONL and text too; of a script that has few zeros; cut anywhere', async () => {
+    const jsonl = le('{"id":"1","text":"Привет, мир"}\n');
+    const chinese = `${'敏捷的棕色狐狸跳过懒狗。'.repeat(3000)}\n`;
+    const found = await readCorpus(
+      await folderWith({
+        'a.jsonl': jsonl,
+        'b.txt': le('hi'),
+        'c.txt': be(chinese),
+        'd.txt': le(`${'a'.repeat(8191)}😀${'b'.repeat(9000)}`),
+      }),
+    );
+    expect(found.texts).toEqual(['Привет, мир', 'hi', chinese, `${'a'.repeat(8191)}😀${'b'.repeat(9000)}`]);
+  });
+
+  test('half a surrogate pair costs its record alone; UTF-32 is refused by name', async () => {
+    const lines = '{"id":"1","text":"a"}\n{"id":"2","text":"x\ud800y"}\n{"id":"3","text":"c"}\n';
+    const utf32 = Buffer.from([...'hello'].flatMap((character) => [character.charCodeAt(0), 0, 0, 0]));
+    const found = await readCorpus(await folderWith({ 'a.jsonl': le(`\uFEFF${lines}`), 'b.txt': utf32 }));
+    expect(found.ids).toEqual(['1', '3']);
+    expect(found.reasons).toEqual([
+      expect.stringMatching(/^a\.jsonl:2 it holds bytes that are not utf-16le/),
+      expect.stringMatching(/^b\.txt: it is UTF-32/),
+    ]);
+  });
+
+  test('a text in UTF-8 is left as it is, a zero in it too', async () => {
+    const found = await readCorpus(
+      await folderWith({ 'a.txt': 'a zero \0 in the middle of a long line', 'b.txt': '\uFEFFmarked' }),
+    );
+    expect([found.texts, found.report.forms]).toEqual([
+      ['a zero \0 in the middle of a long line', 'marked'],
+      [],
+    ]);
+  });
+});
+
+describe('13.11 other encodings', () => {
+  test('are read when they are named', async () => {
+    const cwd = await folderWith({ 'a.csv': Buffer.from('id,text\n1,caf\xe9 \x80 5\n', 'latin1') });
+    expect((await readCorpus(cwd, { encoding: 'latin1' })).texts).toEqual(['café € 5']);
+    const sjis = await folderWith({ 'b.txt': Buffer.from([0x93, 0xfa, 0x96, 0x7b, 0x8c, 0xea]) });
+    expect((await readCorpus(sjis, { encoding: 'shift_jis' })).texts).toEqual(['日本語']);
+  });
+
+  test('a byte order mark goes before the name; what the encoding does not know costs its record', async () => {
+    const cwd = await folderWith({
+      'a.txt': '\uFEFFKöln',
+      'b.jsonl': Buffer.from([
+        ...Buffer.from('{"id":"1","text":"'),
+        0xff,
+        0xff,
+        ...Buffer.from('"}\n{"id":"2","text":"ok"}\n'),
+      ]),
+    });
+    const found = await readCorpus(cwd, { encoding: 'shift_jis' });
+    expect(found.texts).toEqual(['Köln', 'ok']);
+    expect(found.reasons).toEqual([
+      expect.stringMatching(/^b\.jsonl:1 it holds bytes that are not shift_jis/),
+    ]);
+  });
+
+  test('a file in another one says which one it seems to be', async () => {
+    const latin = Buffer.from('Le caf\xe9 est tr\xe8s bon, et les \xe9l\xe8ves sont l\xe0.', 'latin1');
+    const russian = Buffer.from([
+      0xcf, 0xf0, 0xe8, 0xe2, 0xe5, 0xf2, 0x20, 0xec, 0xe8, 0xf0, 0x2c, 0x20, 0xea, 0xe0, 0xea, 0x20, 0xe4,
+      0xe5, 0xeb, 0xe0,
+    ]);
+    const found = await readCorpus(await folderWith({ 'a.txt': latin, 'b.txt': russian }));
+    expect(found.ids).toEqual([]);
+    expect(found.reasons).toEqual([
+      expect.stringMatching(
+        /^a\.txt: not UTF-8 at byte 7: it seems to be windows-1252; read it with --encoding windows-1252/,
+      ),
+      expect.stringMatching(/^b\.txt: not UTF-8 at byte 1: it seems to be (windows-1251|koi8-r|iso-8859-5)/),
+    ]);
+  });
+});
+
+describe('13.15 line ends', () => {
+  test('LF, CRLF and old Mac ends are one text, in text, Markdown and CSV', async () => {
+    const written = (end: string) => ({
+      'a.txt': ['one', 'two', '', 'three'].join(end),
+      'b.md': ['# Title', '', 'Text.'].join(end),
+      'c.csv': ['id,text', '1,"two', 'lines"', '2,x', ''].join(end),
+    });
+    const [lf, crlf, cr] = await Promise.all(
+      ['\n', '\r\n', '\r'].map(async (end) => readCorpus(await folderWith(written(end)))),
+    );
+    const said = (found: typeof lf) => found?.documents.map(({ id, text, title }) => ({ id, text, title }));
+    expect(said(lf)).toHaveLength(4);
+    expect(said(crlf)).toEqual(said(lf));
+    expect(said(cr)).toEqual(said(lf));
+  });
+
+  test('JSON lines of an old Mac are lines', async () => {
+    expect(
+      (await readCorpus(await folderWith({ 'a.jsonl': '{"id":"1","text":"a"}\r{"id":"2","text":"b"}\r' })))
+        .ids,
+    ).toEqual(['1', '2']);
+  });
+
+  test('a gzip is one, whatever it is called: data.jsonl.GZ, data.jsonl', async () => {
+    const packed = (id: string) => gzipSync(`{"id":"${id}","text":"x"}\n`);
+    const cwd = await folderWith({ 'data.jsonl.GZ': packed('1'), 'plain.jsonl': packed('2') });
+    expect((await readCorpus(cwd)).ids).toEqual(['1', '2']);
+    expect((await readCorpus(cwd, { sources: [{ path: 'data.jsonl.GZ', format: 'jsonl' }] })).ids).toEqual([
+      '1',
+    ]);
+  });
+});
