@@ -7,6 +7,7 @@ import {
   type RunSpec,
   type VectorStore,
 } from '@embedline/core';
+import { assertStableIds } from '../ingest/assert-stable-ids.ts';
 import { ingest } from '../ingest/ingest.ts';
 import type { IngestOptions } from '../ingest/ingest-options.ts';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
@@ -63,6 +64,7 @@ export async function ingestPipeline(
   const outages = tellOutages(context, (text) => progress.notice(text));
   const { patience } = outages;
   const store = await openStore(context, releasers, patience);
+  await assertStableIds({ ...pipeline, store, signal: context.signal });
   if (pipeline.definition.deferIndexing && store.kind === 'sqlite')
     notice(context, 'The embedded store has no index to defer: --defer-indexing changes nothing here.');
   // Nobody but a person brings a private Redis back: that is told after a minute, not waited for.

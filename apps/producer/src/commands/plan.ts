@@ -1,4 +1,5 @@
 import { Releasers } from '@embedline/core';
+import { assertStableIds } from '../ingest/assert-stable-ids.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
 import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
 import { measuredRate } from '../plan/measured-rates.ts';
@@ -31,6 +32,7 @@ export async function planPipeline(pipeline: OpenPipeline, { json, context }: Pr
   for (const warning of pipeline.model.warnings) notice(context, warning);
   const startedAtMs = performance.now();
   const store = await openStoreForReading(context, releasers);
+  await assertStableIds({ ...pipeline, store, signal });
   const total = (await pipeline.corpus.survey()).bytes;
   const area = createLiveArea(stderr, errorStyle);
   releasers.add(() => area.close());
