@@ -100,6 +100,7 @@ export type {
 export { Schedules, type ListedSchedule, type Schedule } from './schedule/schedules.ts';
 export { isLoopback } from './tls.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
+export { readStateFile, writeStateEntry, type StateFile } from './state-file.ts';
 export { PAYLOAD_SCHEMA_VERSION, STALE_PAYLOAD_HASH } from './vector-store/payload.ts';
 export type { FilterCondition, SearchFilter, ValueMatcher } from './vector-store/filter/search-filter.ts';
 export type {

@@ -45,6 +45,7 @@ export async function chooseGeneration(
 
 /** @see chooseGeneration */
 export function chooseAmong(generations: readonly Generation[], wanted: GenerationWanted): ChosenGeneration {
+  generations.forEach(assertKnownSchema);
   const live = generations.find((generation) => generation.live) ?? null;
   if (live !== null && !wanted.rebuild && fits(live, wanted)) {
     const abandoned = generations.filter((generation) => isOwnUnfinished(generation, wanted));
@@ -74,6 +75,16 @@ function isOwnUnfinished(generation: Generation, { pipeline }: GenerationWanted)
 /** Pipelines besides this one that have points in a generation. */
 export function otherPipelines(generation: Generation, pipeline: string): string[] {
   return Object.keys(generation.manifest.pipelines).filter((name) => name !== pipeline);
+}
+
+/** A generation of a newer program is neither written to, nor replaced, nor dropped as one that nobody continues. */
+function assertKnownSchema({ name, manifest: { schemaVersion } }: Generation): void {
+  if (schemaVersion <= PAYLOAD_SCHEMA_VERSION) return;
+  throw new EmbedlineError(
+    'VERSION_UNSUPPORTED',
+    `${name} has points of a newer version of embedline (payload schema ${schemaVersion}; this one knows up to ` +
+      `${PAYLOAD_SCHEMA_VERSION}). Nothing was changed. Update embedline on this machine.`,
+  );
 }
 
 /** Whether the chunks of a pipeline in a generation are cut, and its vectors made, as is wanted. */

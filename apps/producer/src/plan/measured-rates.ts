@@ -1,10 +1,15 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ModelSpec, RunProgress } from '@embedline/core';
+import {
+  readStateFile,
+  writeStateEntry,
+  type ModelSpec,
+  type RunProgress,
+  type StateFile,
+} from '@embedline/core';
 import { z } from 'zod';
 
 /** How fast a model was in the last run that was long enough to tell. */
-const rateSchema = z.object({
+const rateSchema = z.looseObject({
   model: z.string(),
   tokensPerSecond: z.number().positive(),
   /** ISO 8601, UTC. */
@@ -12,8 +17,8 @@ const rateSchema = z.object({
 });
 export type MeasuredRate = z.infer<typeof rateSchema>;
 
-const ratesSchema = z.record(z.string(), rateSchema);
-type Rates = z.infer<typeof ratesSchema>;
+/** Of the format of `measured-rates.json`; see docs/formats.md. */
+export const RATES_VERSION = 1;
 
 /** In a shorter run, starting the workers weighs too much. A first short one is better than nothing. */
 const MIN_TELLING_SECONDS = 5;
@@ -32,35 +37,21 @@ export async function rememberRate(dataDirectory: string, run: RunProgress): Pro
   const key = keyOf(run.spec.model);
   if (seconds < MIN_TELLING_SECONDS && rates[key] !== undefined) return;
   const { id: model } = run.spec.model;
-  rates[key] = { model, tokensPerSecond: tokensEmbedded / seconds, measuredAt: new Date().toISOString() };
-  await writeRates(dataDirectory, rates);
+  const tokensPerSecond = tokensEmbedded / seconds;
+  await writeStateEntry(stateOf(dataDirectory), key, {
+    model,
+    tokensPerSecond,
+    measuredAt: new Date().toISOString(),
+  });
 }
 
-async function readRates(dataDirectory: string): Promise<Rates> {
-  const text = await readFile(fileOf(dataDirectory), 'utf8').catch(() => '{}');
-  try {
-    return ratesSchema.parse(JSON.parse(text));
-  } catch {
-    // Another version's or half a file: the next run measures again.
-    return {};
-  }
+async function readRates(dataDirectory: string): Promise<Readonly<Record<string, MeasuredRate>>> {
+  const found = await readStateFile(stateOf(dataDirectory));
+  return found.kind === 'newer' ? {} : found.entries;
 }
 
-/** A disk that is full or read-only costs an estimate, not the run that is done. */
-async function writeRates(dataDirectory: string, rates: Rates): Promise<void> {
-  const file = fileOf(dataDirectory);
-  const draft = `${file}.${process.pid}`;
-  try {
-    await mkdir(dataDirectory, { recursive: true });
-    await writeFile(draft, `${JSON.stringify(rates, null, 2)}\n`);
-    await rename(draft, file);
-  } catch {
-    return;
-  }
-}
-
-function fileOf(dataDirectory: string): string {
-  return join(dataDirectory, 'measured-rates.json');
+function stateOf(dataDirectory: string): StateFile<MeasuredRate> {
+  return { file: join(dataDirectory, 'measured-rates.json'), version: RATES_VERSION, entry: rateSchema };
 }
 
 function keyOf({ hash, dtype }: ModelSpec): string {

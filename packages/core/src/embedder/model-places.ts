@@ -1,17 +1,20 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readStateFile, writeStateEntry, type StateFile } from '../state-file.ts';
 import type { ResolvedModel } from './resolve-model.ts';
 
-const placesSchema = z.record(z.string(), z.object({ modelsDirectory: z.string() }));
-type Places = z.infer<typeof placesSchema>;
+const placeSchema = z.looseObject({ modelsDirectory: z.string() });
+type Place = z.infer<typeof placeSchema>;
 
+/** Of the format of `model-places.json`; see docs/formats.md. */
+export const PLACES_VERSION = 1;
 /** The newest are kept. */
 const MAX_PLACES = 200;
 
 /** The models folder in which this machine last found the model with this hash, or null. */
 export async function findModelPlace(dataDirectory: string, hash: string): Promise<string | null> {
-  return (await readPlaces(dataDirectory))[hash]?.modelsDirectory ?? null;
+  const found = await readStateFile(stateOf(dataDirectory));
+  return found.kind === 'newer' ? null : (found.entries[hash]?.modelsDirectory ?? null);
 }
 
 /**
@@ -25,32 +28,11 @@ export async function rememberModelPlace(
   usual: string,
 ): Promise<void> {
   if (modelsDirectory === usual) return;
-  const { [hash]: known, ...others } = await readPlaces(dataDirectory);
-  if (known?.modelsDirectory === modelsDirectory) return;
-  const kept = Object.entries(others).slice(-MAX_PLACES + 1);
-  const places: Places = { ...Object.fromEntries(kept), [hash]: { modelsDirectory } };
-  const file = fileOf(dataDirectory);
-  const draft = `${file}.${process.pid}`;
-  try {
-    await mkdir(dataDirectory, { recursive: true });
-    await writeFile(draft, `${JSON.stringify(places, null, 2)}\n`);
-    await rename(draft, file);
-  } catch {
-    // A disk that is full or read-only costs a search its shortcut (--model names the folder), not this run.
-    return;
-  }
+  const known = await findModelPlace(dataDirectory, hash);
+  if (known !== modelsDirectory) await writeStateEntry(stateOf(dataDirectory), hash, { modelsDirectory });
 }
 
-async function readPlaces(dataDirectory: string): Promise<Places> {
-  const text = await readFile(fileOf(dataDirectory), 'utf8').catch(() => '{}');
-  try {
-    return placesSchema.parse(JSON.parse(text));
-  } catch {
-    // Another version's or half a file: the next ingest writes it again.
-    return {};
-  }
-}
-
-function fileOf(dataDirectory: string): string {
-  return join(dataDirectory, 'model-places.json');
+function stateOf(dataDirectory: string): StateFile<Place> {
+  const file = join(dataDirectory, 'model-places.json');
+  return { file, version: PLACES_VERSION, entry: placeSchema, maxEntries: MAX_PLACES };
 }

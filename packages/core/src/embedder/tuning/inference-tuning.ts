@@ -10,7 +10,7 @@ export interface InferenceTuning {
   readonly microBatchTokens: number;
 }
 
-export const inferenceTuningSchema = z.strictObject({
+export const inferenceTuningSchema = z.looseObject({
   processes: z.int().min(1).max(4096),
   threadsPerProcess: z.int().min(1).max(4096),
   microBatchTokens: z.int().min(1).max(1_000_000),

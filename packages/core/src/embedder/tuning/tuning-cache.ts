@@ -1,43 +1,29 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import { join } from 'node:path';
+import { readStateFile, writeStateEntry, type StateFile } from '../../state-file.ts';
 import type { ModelSpec } from '../embedder.ts';
 import { inferenceTuningSchema, type InferenceTuning } from './inference-tuning.ts';
 import type { MachineLimits } from './machine-limits.ts';
 
-const cacheSchema = z.record(z.string(), inferenceTuningSchema);
+/** Of the format of `tuning.json`; see docs/formats.md. */
+export const TUNING_VERSION = 1;
 
 /** What was measured on this machine before, in `<dataDirectory>/tuning.json`. A file that is damaged counts as empty. */
 export class TuningCache {
-  readonly #file: string;
+  readonly #state: StateFile<InferenceTuning>;
 
   constructor(dataDirectory: string) {
-    this.#file = join(dataDirectory, 'tuning.json');
+    const file = join(dataDirectory, 'tuning.json');
+    this.#state = { file, version: TUNING_VERSION, entry: inferenceTuningSchema };
   }
 
   async get(model: ModelSpec, limits: MachineLimits): Promise<InferenceTuning | null> {
-    return (await this.#read())[keyOf(model, limits)] ?? null;
+    const found = await readStateFile(this.#state);
+    return found.kind === 'newer' ? null : (found.entries[keyOf(model, limits)] ?? null);
   }
 
   /** Does nothing where nothing can be written: measuring again costs a few seconds. */
   async set(model: ModelSpec, limits: MachineLimits, tuning: InferenceTuning): Promise<void> {
-    const entries = { ...(await this.#read()), [keyOf(model, limits)]: tuning };
-    const draft = `${this.#file}.${process.pid}`;
-    try {
-      await mkdir(dirname(this.#file), { recursive: true });
-      await writeFile(draft, `${JSON.stringify(entries, null, 2)}\n`);
-      await rename(draft, this.#file);
-    } catch {
-      // A read-only container.
-    }
-  }
-
-  async #read(): Promise<z.infer<typeof cacheSchema>> {
-    try {
-      return cacheSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
-    } catch {
-      return {};
-    }
+    await writeStateEntry(this.#state, keyOf(model, limits), tuning);
   }
 }
 

@@ -201,7 +201,7 @@ class QdrantStore implements VectorStore {
       const info = await this.#connection.call(`a look at ${name}`, (client) => client.getCollection(name), {
         signal,
       });
-      const described = fromMetadata(info.config.metadata);
+      const described = fromMetadata(info.config.metadata, name);
       if (described === null) return null;
       const { complete, ...rest } = described;
       return { info, complete, generation: { ...rest, name, live: aliases.get(rest.collection) === name } };

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { EmbedlineError } from '../../errors.ts';
 import { generationName } from '../generation-name.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
+import { migrate } from './file-version.ts';
 import { openDatabase, translateErrors, waitAsynchronously, whenFree, writeTransaction } from './database.ts';
 
 interface GenerationRow {
@@ -36,7 +37,11 @@ export class Catalogue {
     const isThere = existsSync(this.#file);
     this.#database =
       readOnly && !isThere ? new DatabaseSync(':memory:') : openDatabase(this.#file, { create: true });
-    if (!(readOnly && isThere)) translateErrors(this.#file, () => this.#database.exec(CATALOGUE_SCHEMA));
+    if (!(readOnly && isThere))
+      translateErrors(this.#file, () => {
+        this.#database.exec(CATALOGUE_SCHEMA);
+        migrate(this.#database);
+      });
     waitAsynchronously(this.#database);
   }
 

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { getLoadablePath } from 'sqlite-vec';
 import { EmbedlineError } from '../../errors.ts';
+import { assertReadable } from './file-version.ts';
 import { parseGenerationName } from '../generation-name.ts';
 
 /** SQLite before this can corrupt a WAL database with several writers (sqlite.org/wal.html, "WAL-reset bug"). */
@@ -30,6 +31,12 @@ export function openDatabase(file: string, options: OpenDatabaseOptions = {}): D
   }
   return translateErrors(file, () => {
     const database = new DatabaseSync(file, { timeout: 10_000, allowExtension: options.vectors === true });
+    try {
+      assertReadable(database, file);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     // The page size has to come before WAL. Never mmap_size: it is unsafe with several writers.
     database.exec(`
       PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;

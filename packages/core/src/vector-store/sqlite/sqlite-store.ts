@@ -12,6 +12,7 @@ import type {
   VectorStore,
 } from '../vector-store.ts';
 import { Catalogue } from './catalogue.ts';
+import { migrate } from './file-version.ts';
 import { openDatabase, translateErrors, waitAsynchronously } from './database.ts';
 import { POINT_SCHEMA } from './point-rows.ts';
 import { SqlitePoints } from './sqlite-points.ts';
@@ -71,6 +72,7 @@ class SqliteStore implements VectorStore {
         database.exec(`BEGIN IMMEDIATE; ${POINT_SCHEMA}`);
         database.prepare('INSERT INTO identity VALUES (?)').run(named.identity);
         database.exec('COMMIT');
+        migrate(database);
       });
     } finally {
       database.close();
@@ -139,6 +141,7 @@ class SqliteStore implements VectorStore {
           `${wanted.identity}). Give this process the EMBEDLINE_HOME of the producer, or use Qdrant for both.`,
       );
     }
+    if (this.#options.readOnly !== true) translateErrors(file, () => migrate(database));
     waitAsynchronously(database);
     return new SqlitePoints(database, file, generation, this.#patience);
   }
