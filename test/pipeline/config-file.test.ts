@@ -41,7 +41,7 @@ describe('a configuration file', () => {
     expect(message).toMatch(/pipelines\.more\.sources\.1\.command: expected at least a program/);
     expect(message).toMatch(/pipelines\.more\.schedule\.cron: expected string/);
     expect(await problemsOf({ docs: { sources: ['x'], schedule: { cron: '@daily' } } })).toMatch(
-      /pipelines\.docs\.schedule: "@daily" is no cron pattern: expected five fields/,
+      /pipelines\.docs\.schedule: "@daily" is not a cron pattern: expected five fields/,
     );
     expect(await problemsOf({ 'a b': { sources: ['x'] } })).toMatch(
       /pipelines\.a b: expected 1 to 100 letters/,
@@ -221,7 +221,7 @@ describe('init', () => {
     const json = ['--file', 'embedline.config.json', '--json'];
     expect(await bench.run([...args, ...json, '--cron', 'daily'])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/Nothing was written: schedule: "daily" is no cron pattern/),
+      stderr: expect.stringMatching(/Nothing was written: schedule: "daily" is not a cron pattern/),
     });
     expect((await bench.run([...args, ...json])).json).toMatchObject([
       { type: 'written', pipeline: 'books' },

@@ -89,7 +89,7 @@ export {
   type Refusal,
   type WorkerPresence,
 } from './run/worker-registry.ts';
-export { assertCron, nextFireTimes, type Cron } from './schedule/cron.ts';
+export { assertCron, latestFireTime, nextFireTimes, type Cron } from './schedule/cron.ts';
 export { startIngestJobs, type ExecuteOptions, type Execution } from './schedule/ingest-jobs.ts';
 export type {
   IngestRequest,
