@@ -166,10 +166,15 @@ describe('what others wrote to Redis', () => {
     const schedule = { cron: '0 3 * * *', timeZone: 'UTC', overlap: 'skip' as const };
     for (const pipeline of ['docs', 'bad-cron', 'bad-zone', 'bad-data'])
       await schedules.set({ pipeline, ...schedule });
-    const scheduler = (pipeline: string) => `${prefix}:${keys.ingestQueueName}:repeat:${pipeline}`;
-    await redis.hset(scheduler('bad-cron'), 'pattern', '99 99 * * *');
-    await redis.hset(scheduler('bad-zone'), 'tz', '../../etc');
-    await redis.hset(scheduler('bad-data'), 'data', '{"pipeline":"/etc"}');
+    const forge = async (pipeline: string, change: object) => {
+      const record = JSON.parse((await redis.hget(keys.schedules, pipeline)) ?? '') as object;
+      await redis.hset(keys.schedules, pipeline, JSON.stringify({ ...record, ...change }));
+    };
+    await forge('bad-cron', { cron: '99 99 * * *' });
+    await forge('bad-zone', { timeZone: '../../etc' });
+    await forge('bad-data', { sinceMs: -1 });
+    await redis.hset(keys.schedules, '../../etc', (await redis.hget(keys.schedules, 'docs')) ?? '');
+    await redis.hset(keys.servers, 'forged', '{"pipelines":"docs"}');
     await redis.hset(keys.ingestResults, 'docs', 'no json');
     const listed = await schedules.list();
     await schedules.close();

@@ -34,3 +34,11 @@ export function environmentOfWorkers(): Environment {
 export function environmentOfCommands(): Environment {
   return select((name) => !OWN_SECRETS.has(name));
 }
+
+/** What programs need to find their files and to write in a person's language. */
+const USUAL = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|TMP|TEMP|SYSTEMROOT)$/;
+
+/** For a program that is told of failures: the usual variables, and those that the configuration names. */
+export function environmentOfHook(names: readonly string[]): Environment {
+  return select((name) => USUAL.test(name) || names.includes(name));
+}

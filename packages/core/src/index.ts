@@ -7,7 +7,7 @@ export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
-export { environmentOfCommands, environmentOfWorkers } from './child-environment.ts';
+export { environmentOfCommands, environmentOfHook, environmentOfWorkers } from './child-environment.ts';
 export type {
   Chunk,
   ChunkRecord,
@@ -46,6 +46,7 @@ export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';
 export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
 export { connectRedis, redactUrl, type RedisConnection, type RedisRole } from './redis/connection.ts';
+export { redisNowMs } from './redis/clock.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
 export { parseRedisUrl } from './redis/parse-url.ts';
@@ -90,14 +91,24 @@ export {
   type WorkerPresence,
 } from './run/worker-registry.ts';
 export { assertCron, latestFireTime, nextFireTimes, type Cron } from './schedule/cron.ts';
-export { startIngestJobs, type ExecuteOptions, type Execution } from './schedule/ingest-jobs.ts';
+export { startIngestJobs, type IngestJobs } from './schedule/ingest-jobs.ts';
+export type { ExecuteOptions, Execution } from './schedule/perform-ingest.ts';
 export type {
   IngestRequest,
   IngestRequestOptions,
   IngestResult,
   Overlap,
 } from './schedule/ingest-request.ts';
-export { Schedules, type ListedSchedule, type Schedule } from './schedule/schedules.ts';
+export { keepSchedules, type KeepOptions } from './schedule/keep-schedules.ts';
+export {
+  scheduleRecordSchema,
+  type ConfigFileSource,
+  type Schedule,
+  type ScheduleSource,
+} from './schedule/schedule-record.ts';
+export type { ScheduleSnapshot } from './schedule/schedule-store.ts';
+export { Schedules, type ListedSchedule } from './schedule/schedules.ts';
+export { announceServer, withdrawServer, type Server } from './schedule/server-registry.ts';
 export { isLoopback } from './tls.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
 export { readStateFile, writeStateEntry, type StateFile } from './state-file.ts';

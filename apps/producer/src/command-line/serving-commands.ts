@@ -15,7 +15,9 @@ export function addServingCommands(program: Command, run: Run): void {
   addSchedule(program.command('schedule').description('when pipelines are ingested'), run);
   program
     .command('serve')
-    .description('run ingests that are due or handed over with --detach, until stopped; several may serve')
+    .description(
+      'run ingests that are due by the configuration file or handed over with --detach, until stopped; several may serve',
+    )
     .option(...CONFIG)
     .option('--concurrency <n>', 'ingests at a time', wholeNumber(1), 1)
     .addHelpText('after', `\nExample:\n  embedline serve`)
@@ -39,9 +41,14 @@ function addSchedule(schedule: Command, run: Run): void {
   schedule
     .command('set')
     .argument('<name>', 'a pipeline of the configuration file')
-    .description('set or replace the schedule of a pipeline; without --cron, the one in the file')
+    .description(
+      'set the schedule of a pipeline, which stands until the file is edited; without --cron, the one in the file',
+    )
     .option(...CONFIG)
-    .option('--cron <pattern>', 'five fields: minute, hour, day of month, month, day of week')
+    .option(
+      '--cron <pattern>',
+      'five fields: minute, hour, day of month, month, day of week; six begin with seconds',
+    )
     .option('--tz <name>', 'time zone of the pattern; default: UTC')
     .addOption(
       new Option(
@@ -56,7 +63,7 @@ function addSchedule(schedule: Command, run: Run): void {
     );
   schedule
     .command('list')
-    .description('every schedule, its next three times and how the last one ended')
+    .description('every schedule, where it comes from, its next three times and how the last one ended')
     .option('--json', 'one JSON object per schedule')
     .addHelpText('after', `\nExample:\n  embedline schedule list`)
     .action((flags: ScheduleFlags) =>
@@ -65,7 +72,10 @@ function addSchedule(schedule: Command, run: Run): void {
   schedule
     .command('remove')
     .argument('<name>', 'the pipeline')
-    .description('ingest a pipeline by schedule no longer')
+    .description(
+      'ingest a pipeline by schedule no longer; what the configuration file says is set again by its server',
+    )
+    .option(...CONFIG)
     .option('--json', 'what was removed, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule remove docs`)
     .action((name: string, flags: ScheduleFlags) =>

@@ -1,9 +1,18 @@
-import { EmbedlineError, Releasers, Schedules, type ListedSchedule, type Overlap } from '@embedline/core';
+import {
+  EmbedlineError,
+  Releasers,
+  Schedules,
+  type ListedSchedule,
+  type Overlap,
+  type Schedule,
+} from '@embedline/core';
 import { assertServable } from '../pipeline/assert-servable.ts';
-import type { ConfigFile } from '../pipeline/config-file.ts';
+import { loadConfigFile, type ConfigFile } from '../pipeline/config-file.ts';
+import { schedulesOf, sourceOf } from '../serve/served-file.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import { renderTable } from '../terminal/table.ts';
-import { EXIT, openRunServices, printJson, printLine, type CommandContext } from './context.ts';
+import { zonedTime } from '../terminal/zoned-time.ts';
+import { EXIT, notice, openRunServices, printJson, printLine, type CommandContext } from './context.ts';
 import { tellLostRuns } from './tell-lost-runs.ts';
 import { requireConfigFile } from './serve.ts';
 
@@ -15,7 +24,7 @@ export interface ScheduleFlags {
   readonly json?: true;
 }
 
-/** `embedline schedule set`: the only writer of schedules. @returns the exit code */
+/** `embedline schedule set`: stands until the file is edited. @returns the exit code */
 export async function setSchedule(
   name: string,
   flags: ScheduleFlags,
@@ -25,21 +34,28 @@ export async function setSchedule(
   const schedule = wanted(name, flags, file);
   await using releasers = new Releasers();
   const schedules = await openSchedules(context, releasers);
-  await schedules.set(schedule);
+  const timetable = schedulesOf(file).find(({ pipeline }) => pipeline === name) ?? null;
+  await schedules.set(schedule, { ...sourceOf(file), timetable });
   const listed = (await schedules.list()).find(({ pipeline }) => pipeline === name);
-  const next = listed?.next.map(local).join(', ') ?? '';
+  const next = listed === undefined ? '' : nextTimes(listed);
   if (flags.json === true) printJson(context.stdout, { type: 'scheduled', ...listed });
-  else printLine(context.stdout, `${name} will be ingested next at ${next}, by any running: embedline serve`);
+  else
+    printLine(
+      context.stdout,
+      `${name} will be ingested next at ${next} (${safeText(schedule.timeZone)}), by any running: embedline serve`,
+    );
   return EXIT.done;
 }
+
+const NO_SCHEDULES =
+  'No schedules. Write one into the configuration file, or set one with: embedline schedule set NAME --cron "0 3 * * *"';
 
 /** `embedline schedule list`. @returns the exit code */
 export async function listSchedules(flags: ScheduleFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
   const listed = await (await openSchedules(context, releasers)).list();
   if (flags.json === true) for (const schedule of listed) printJson(context.stdout, schedule);
-  else if (listed.length === 0)
-    printLine(context.stdout, 'No schedules. Set one with: embedline schedule set NAME --cron "0 3 * * *"');
+  else if (listed.length === 0) printLine(context.stdout, NO_SCHEDULES);
   else printLine(context.stdout, render(listed));
   if (listed.length > 0)
     await tellLostRuns(
@@ -53,7 +69,7 @@ export async function listSchedules(flags: ScheduleFlags, context: CommandContex
 /** `embedline schedule remove`. @returns the exit code */
 export async function removeSchedule(
   name: string,
-  flags: Pick<ScheduleFlags, 'json'>,
+  flags: Pick<ScheduleFlags, 'json' | 'config'>,
   context: CommandContext,
 ): Promise<number> {
   await using releasers = new Releasers();
@@ -65,6 +81,12 @@ export async function removeSchedule(
     );
   if (flags.json === true) printJson(context.stdout, { type: 'unscheduled', pipeline: name });
   else printLine(context.stdout, `${name} is no longer ingested by schedule.`);
+  const file = await loadConfigFile(context.cwd, flags.config).catch(() => null);
+  if (file?.pipelines.get(name)?.schedule !== undefined)
+    notice(
+      context,
+      `${file.path} still has a schedule for ${name}: a server with this file sets it again within a minute. Remove it there.`,
+    );
   return EXIT.done;
 }
 
@@ -74,7 +96,7 @@ export async function openSchedules(context: CommandContext, releasers: Releaser
 }
 
 /** What the flags say, else what the file says of the pipeline. */
-function wanted(name: string, flags: ScheduleFlags, file: ConfigFile) {
+function wanted(name: string, flags: ScheduleFlags, file: ConfigFile): Schedule {
   const pipeline = file.pipelines.get(name);
   if (pipeline === undefined) {
     const names = [...file.pipelines.keys()].join(', ');
@@ -102,24 +124,38 @@ function render(listed: readonly ListedSchedule[]): string {
       { header: 'CRON' },
       { header: 'TIME ZONE' },
       { header: 'OVERLAP' },
+      { header: 'FROM' },
+      { header: 'SERVERS' },
       { header: 'NEXT' },
       { header: 'LAST' },
     ],
-    listed.map(({ pipeline, cron, timeZone, overlap, next, lastResult }) => [
-      safeText(pipeline),
-      safeText(cron),
-      safeText(timeZone),
-      overlap,
-      next.map(local).join(', '),
-      lastResult === null
-        ? 'never'
-        : safeText(
-            `${lastResult.outcome} ${local(new Date(lastResult.endedAtMs))} ${lastResult.message ?? ''}`.trim(),
-          ),
+    listed.map((schedule) => [
+      safeText(schedule.pipeline),
+      safeText(schedule.cron),
+      safeText(schedule.timeZone),
+      schedule.overlap,
+      sourceText(schedule),
+      schedule.servers === 0 ? 'none' : String(schedule.servers),
+      nextTimes(schedule),
+      lastResultText(schedule),
     ]),
   );
 }
 
-function local(date: Date): string {
-  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+function sourceText({ source }: ListedSchedule): string {
+  return source.kind === 'command' ? 'schedule set' : safeText(`${source.host}:${source.path}`);
+}
+
+function nextTimes({ next, timeZone, cron }: ListedSchedule): string {
+  // Five fields say nothing of seconds, but the last one before a change of the clocks may stand for them.
+  const withSeconds = cron.trim().split(/\s+/).length === 6;
+  return next
+    .map((date) => zonedTime(date, timeZone, withSeconds || date.getTime() % 60_000 !== 0))
+    .join(', ');
+}
+
+function lastResultText({ lastResult, timeZone }: ListedSchedule): string {
+  if (lastResult === null) return 'never';
+  const { outcome, endedAtMs, message } = lastResult;
+  return safeText(`${outcome} ${zonedTime(new Date(endedAtMs), timeZone)} ${message ?? ''}`.trim());
 }

@@ -1,4 +1,4 @@
-import { ok, problem, Schedules, type Finding, type ListedSchedule } from '@embedline/core';
+import { ok, problem, Schedules, warning, type Finding, type ListedSchedule } from '@embedline/core';
 import type { ConfigFile } from '../pipeline/config-file.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
 import { withRedis, type Check } from './check.ts';
@@ -21,18 +21,31 @@ export const schedules: Check = {
 
 function compare(file: ConfigFile, listed: readonly ListedSchedule[]): Finding[] {
   const inRedis = new Map(listed.map((schedule) => [schedule.pipeline, schedule]));
-  const unknown = [...inRedis.keys()].filter((name) => !file.pipelines.has(name));
   const findings = [
-    ...unknown.map((name) =>
-      problem(
-        'schedules',
-        `${name} is scheduled, but not a pipeline of the file.`,
-        `embedline schedule remove ${name}`,
-      ),
-    ),
+    ...listed.filter(({ pipeline }) => !file.pipelines.has(pipeline)).flatMap(examineForeign),
     ...[...file.pipelines].flatMap(([name, { schedule }]) => compareOne(name, schedule, inRedis.get(name))),
+    ...listed.filter(({ pipeline, servers }) => file.pipelines.has(pipeline) && servers === 0).map(unserved),
   ];
   return findings.length > 0 ? findings : [ok('schedules', `${listed.length} set, as in the file`)];
+}
+
+/** Of another file; that is right where a server has that file. */
+function examineForeign({ pipeline, source, servers }: ListedSchedule): Finding[] {
+  if (servers > 0) return [];
+  const from =
+    source.kind === 'file' ? ` It is from ${source.path} on ${source.host}, which nobody serves.` : '';
+  return [
+    problem(
+      'schedules',
+      `${pipeline} is scheduled, but not a pipeline of the file.${from}`,
+      `embedline schedule remove ${pipeline}`,
+    ),
+  ];
+}
+
+function unserved({ pipeline }: ListedSchedule): Finding {
+  const found = `${pipeline} is scheduled, but no server that has it runs: nothing is ingested.`;
+  return warning('schedules', found, 'embedline serve');
 }
 
 function compareOne(
@@ -42,11 +55,17 @@ function compareOne(
 ): Finding[] {
   if (wanted === undefined) return [];
   const remedy = `embedline schedule set ${name}`;
-  if (set === undefined)
-    return [problem('schedules', `${name} has a schedule in the file that is not set.`, remedy)];
+  if (set === undefined) {
+    const found = `${name} has a schedule in the file that is not set: embedline serve sets it when it starts.`;
+    return [problem('schedules', found, remedy)];
+  }
   const isSame =
     set.cron === wanted.cron && set.timeZone === wanted.timeZone && set.overlap === wanted.overlap;
   if (isSame) return [];
-  const found = `${name} is scheduled at "${set.cron}" ${set.timeZone} ${set.overlap}, the file says otherwise.`;
+  const by =
+    set.source.kind === 'command' ? 'by schedule set' : `by ${set.source.path} on ${set.source.host}`;
+  const found =
+    `${name} is scheduled at "${set.cron}" ${set.timeZone} ${set.overlap} ${by}; the file says ` +
+    `"${wanted.cron}" ${wanted.timeZone} ${wanted.overlap}.`;
   return [problem('schedules', found, remedy)];
 }

@@ -11,6 +11,7 @@ import {
   type PipelineDefinition,
   type PipelineInput,
 } from './definition.ts';
+import { failureHookSchema, type FailureHook } from './failure-hook.ts';
 
 export interface ConfigFile {
   readonly path: string;
@@ -18,12 +19,15 @@ export interface ConfigFile {
   readonly inputs: ReadonlyMap<string, PipelineInput>;
   /** Checked and filled in. */
   readonly pipelines: ReadonlyMap<string, PipelineDefinition>;
+  /** Who is told when an ingest by schedule or --detach fails, where the schedule of the pipeline does not say. */
+  readonly onFailure: FailureHook | null;
 }
 
 const fileSchema = z.strictObject({
   pipelines: z.record(pipelineNameSchema, z.record(z.string(), z.unknown()), {
     error: 'expected { NAME: { sources: [...] }, ... }',
   }),
+  onFailure: failureHookSchema.nullable().default(null),
 });
 
 /**
@@ -46,7 +50,7 @@ export async function loadConfigFile(cwd: string, named?: string): Promise<Confi
         problems.push(issue);
   }
   if (problems.length > 0) throw invalid(path, problems);
-  return { path, inputs, pipelines };
+  return { path, inputs, pipelines, onFailure: parsed.data.onFailure };
 }
 
 async function findConfigFile(cwd: string): Promise<string | null> {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { assertCron, DEFAULT_MODEL_ID, messageOf } from '@embedline/core';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
+import { failureHookSchema } from './failure-hook.ts';
 import { parsePercentage } from './percentage.ts';
 import { corpusShape, sourceSchema } from './reading-schema.ts';
 
@@ -23,7 +24,7 @@ const percentageSchema = z.union([z.number(), z.string()]).transform((value, con
   return z.NEVER;
 });
 
-/** When a pipeline is to be ingested; `embedline schedule set NAME` puts it into effect. */
+/** When a pipeline is to be ingested; `embedline serve` puts it into effect. */
 export const scheduleSchema = z
   .strictObject({
     /** Five or six fields, e.g. `0 3 * * *`. */
@@ -32,6 +33,8 @@ export const scheduleSchema = z
     timeZone: textSchema.default('UTC'),
     /** What a tick does while the one before still runs. Defaults to skip. */
     overlap: z.enum(['skip', 'queue-one']).default('skip'),
+    /** Who is told when such an ingest fails, instead of the file's `onFailure`; null: nobody. */
+    onFailure: failureHookSchema.nullable().optional(),
   })
   .superRefine((schedule, context) => {
     try {

@@ -43,7 +43,7 @@ export default ${open}{
       // Largest share of the points that one run may delete as vanished.
       // maxDelete: '20%',
 
-      // When to run it; put into effect with: embedline schedule set ${name}
+      // When to run it; put into effect by: embedline serve
       ${scheduleLine}
     },
   },

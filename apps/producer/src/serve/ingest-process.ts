@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ExecuteOptions, Execution, IngestRequest } from '@embedline/core';
 import { z } from 'zod';
+import { keepOutput } from './ingest-output.ts';
 
 export interface IngestProcessOptions extends ExecuteOptions {
   /** The configuration file that says what the pipeline is. */
@@ -10,13 +11,17 @@ export interface IngestProcessOptions extends ExecuteOptions {
   readonly redisUrl: string;
   /** Worker processes that the ingest brings along; undefined leaves it to the pipeline. */
   readonly workers: number | undefined;
+  /** Told every line that the ingest says to people. */
+  readonly say: (line: string) => void;
+  /** Told the last lines of an ingest that failed, oldest first. */
+  readonly sayLast: (lines: readonly string[]) => void;
 }
 
-/** Time that a stopped ingest gets to end in order. */
-const KILL_AFTER_MS = 60_000;
+/** Time that a stopped ingest gets to end in order: a server ends within 20 seconds. */
+const KILL_AFTER_MS = 11_000;
 
 /** What the lines of `ingest --json` tell the server. */
-const lineSchema = z.object({
+const lineSchema = z.looseObject({
   type: z.string(),
   run: z.string().nullish(),
   code: z.string().optional(),
@@ -40,7 +45,7 @@ export async function runIngestProcess(
   ];
   if (options.workers !== undefined) args.push('--workers', String(options.workers));
   const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own: Ctrl-C reaches the server, which then stops its ingests in order.
     detached: true,
     env: { ...process.env, REDIS_URL: options.redisUrl },
@@ -53,41 +58,65 @@ export async function runIngestProcess(
   let killTimer: NodeJS.Timeout | undefined;
   const stop = () => {
     child.kill('SIGTERM');
-    killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+    killTimer = setTimeout(() => killGroup(child), KILL_AFTER_MS);
   };
   if (options.signal.aborted) stop();
   options.signal.addEventListener('abort', stop, { once: true });
-  const heard = { runId: null as string | null, code: '', message: null as string | null };
+  const output = keepOutput(child.stderr, options.say);
+  const heard: Heard = { runId: null, code: undefined, message: null, summary: undefined };
   for await (const line of createInterface({ input: child.stdout })) listen(line, heard, options.onStarted);
   const code = await exited;
+  await output.ended;
   options.signal.removeEventListener('abort', stop);
   clearTimeout(killTimer);
-  if (heard.code === 'RUN_LOCKED')
-    return { outcome: 'locked', message: heard.message ?? 'another ingest runs' };
-  const { runId, message } = heard;
-  if (code === 0) return { outcome: 'done', runId, message: null };
-  if (code === 3) return { outcome: 'dead-letters', runId, message: null };
-  return {
-    outcome: 'failed',
-    runId,
-    message: message ?? `the ingest ended without a word (${String(code)})`,
-  };
+  const execution = executionOf(code, heard, output.tail);
+  if (execution.outcome === 'failed' && output.tail.length > 0) options.sayLast(output.tail);
+  return execution;
 }
 
-function listen(
-  line: string,
-  heard: { runId: string | null; code: string; message: string | null },
-  onStarted: () => void,
-): void {
+interface Heard {
+  runId: string | null;
+  code: string | undefined;
+  message: string | null;
+  summary: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** @param code the exit code, the signal that ended it, or why it could not be started */
+function executionOf(code: number | string | null, heard: Heard, tail: readonly string[]): Execution {
+  if (heard.code === 'RUN_LOCKED')
+    return { outcome: 'locked', message: heard.message ?? 'another ingest runs' };
+  const { runId, summary } = heard;
+  if (code === 0) return { outcome: 'done', runId, message: null, summary };
+  if (code === 3) return { outcome: 'dead-letters', runId, message: null, summary };
+  const ending = typeof code === 'number' ? `code ${code}` : String(code);
+  const said = tail.length === 0 ? 'it said nothing' : `its last words were: ${tail.slice(-3).join(' | ')}`;
+  const message = heard.message ?? `The ingest ended with ${ending}; ${said}`;
+  return { outcome: 'failed', runId, message, code: heard.code, summary };
+}
+
+function listen(line: string, heard: Heard, onStarted: () => void): void {
   const parsed = lineSchema.safeParse(parseLine(line));
   if (!parsed.success) return;
   const { type, run, code, message } = parsed.data;
   if (type === 'error') {
-    heard.code = code ?? '';
+    heard.code = code;
     heard.message = message ?? null;
-  } else if (typeof run === 'string') {
+    return;
+  }
+  if (type === 'summary') heard.summary = parsed.data;
+  if (typeof run === 'string') {
     heard.runId = run;
     onStarted();
+  }
+}
+
+/** With what it has started, where that is in its process group. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by now.
   }
 }
 

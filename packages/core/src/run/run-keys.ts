@@ -46,6 +46,14 @@ export interface RunKeys {
   readonly ingestQueueName: string;
   /** Hash: how the last requested or scheduled ingest of a pipeline ended, JSON. */
   readonly ingestResults: string;
+  /** Hash: the schedule of a pipeline, JSON. */
+  readonly schedules: string;
+  /** Hash: when the last scheduled ingest of a pipeline that has ended was due (ms). */
+  readonly servedTicks: string;
+  /** String: there since a server first kept schedules here; gone when Redis has lost its data. */
+  readonly schedulesKept: string;
+  /** Hash: what a server serves and when it was last seen, by its id, JSON. */
+  readonly servers: string;
   /** String with a time to live: the request of a pipeline that waits for another ingest to end. */
   waitingIngest(pipeline: string): string;
 }
@@ -75,6 +83,10 @@ export function runKeys(prefix: string): RunKeys {
     workers: `${prefix}:workers`,
     ingestQueueName: INGEST_QUEUE_NAME,
     ingestResults: `${prefix}:ingest-results`,
+    schedules: `${prefix}:schedules`,
+    servedTicks: `${prefix}:served-ticks`,
+    schedulesKept: `${prefix}:schedules-kept`,
+    servers: `${prefix}:servers`,
     waitingIngest: (pipeline) => `${prefix}:waiting-ingest:${pipeline}`,
   };
 }

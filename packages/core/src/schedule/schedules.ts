@@ -1,28 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import { Queue, type JobSchedulerJson } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { RedisConnection } from '../redis/connection.ts';
-import { z } from 'zod';
+import { redisNowMs } from '../redis/clock.ts';
 import { parseStored } from '../redis/stored-value.ts';
 import { redisFailure } from '../run/redis-failure.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
-import { assertCron, nextFireTimes, type Cron } from './cron.ts';
+import { adoptJobSchedulers } from './adopt-job-schedulers.ts';
+import { assertCron, nextFireTimes } from './cron.ts';
 import {
-  ingestRequestSchema,
   ingestResultSchema,
-  overlapSchema,
   type IngestRequest,
   type IngestRequestOptions,
   type IngestResult,
-  type Overlap,
 } from './ingest-request.ts';
-
-export interface Schedule extends Cron {
-  readonly pipeline: string;
-  readonly overlap: Overlap;
-}
+import { INGEST_JOB_OPTIONS } from './ingest-queue.ts';
+import {
+  replaceTimetable,
+  sourceOfCommand,
+  type FileSays,
+  type Schedule,
+  type ScheduleSource,
+} from './schedule-record.ts';
+import { ScheduleStore } from './schedule-store.ts';
+import { listServers } from './server-registry.ts';
 
 /** A schedule as it stands in Redis. */
 export interface ListedSchedule extends Schedule {
+  readonly source: ScheduleSource;
+  /** Servers with a configuration file that has the pipeline; others do not run it. */
+  readonly servers: number;
   /** The next three times. */
   readonly next: readonly Date[];
   /** Null before its first. */
@@ -32,62 +38,83 @@ export interface ListedSchedule extends Schedule {
 export interface SchedulesOptions {
   readonly connection: RedisConnection;
   readonly prefix: string;
-  /** Milliseconds since the epoch. Defaults to Date.now. */
+  /** Milliseconds since the epoch; for tests. Defaults to the clock of Redis. */
   readonly now?: () => number;
 }
 
-/** Finished jobs say nothing that the results do not say; failed ones are kept a week for whoever looks. */
-const JOB_OPTIONS = { removeOnComplete: { count: 100 }, removeOnFail: { age: 7 * 24 * 3600, count: 1000 } };
-
 /**
- * The schedules of pipelines (BullMQ Job Schedulers, one per pipeline, of the pipeline's name) and ingests that are
- * asked for. Only commands write them; whoever serves just takes jobs (hazards B32).
+ * The schedules of pipelines, and ingests that are asked for. A server makes an ingest of a schedule when its time has come.
  * Every method throws REDIS_UNREACHABLE when Redis stays away.
  */
 export class Schedules {
   readonly #queue: Queue;
   readonly #redis: RedisConnection;
+  readonly #prefix: string;
   readonly #keys: RunKeys;
-  readonly #now: () => number;
+  readonly #store: ScheduleStore;
+  readonly #now: () => Promise<number>;
 
-  constructor({ connection, prefix, now = Date.now }: SchedulesOptions) {
+  constructor({ connection, prefix, now }: SchedulesOptions) {
     this.#keys = runKeys(prefix);
     this.#redis = connection;
-    this.#now = now;
+    this.#prefix = prefix;
+    this.#store = new ScheduleStore(connection, prefix);
+    this.#now = now === undefined ? () => redisNowMs(connection, this.#keys.schedules) : async () => now();
     this.#queue = new Queue(this.#keys.ingestQueueName, { connection, prefix });
     // Without a listener an 'error' event would end the process; the connection reports its own trouble.
     this.#queue.on('error', () => undefined);
   }
 
-  /** Sets or replaces the schedule of a pipeline. @throws EmbedlineError USAGE */
-  async set(schedule: Schedule): Promise<void> {
+  /**
+   * Sets or replaces the schedule of a pipeline. An ingest that is due already stays due.
+   * @param file what a configuration file says: the same makes the schedule the file's, another one stands over it until
+   * the file is edited; null when no file is known
+   * @throws EmbedlineError USAGE
+   */
+  async set(schedule: Schedule, file: FileSays | null = null): Promise<void> {
     assertCron(schedule);
-    const { pipeline, cron: pattern, timeZone: tz, overlap } = schedule;
-    const data: IngestRequest = { version: 1, pipeline, kind: 'scheduled', overlap, options: {} };
-    await this.#ask('Setting a schedule in Redis', () =>
-      this.#queue.upsertJobScheduler(pipeline, { pattern, tz }, { name: 'ingest', data, opts: JOB_OPTIONS }),
-    );
+    await this.#ask('Setting a schedule in Redis', async () => {
+      await adoptJobSchedulers(this.#queue, this.#store);
+      const nowMs = await this.#now();
+      await this.#store.change(schedule.pipeline, (before, servedMs) =>
+        replaceTimetable(before, schedule, sourceOfCommand(schedule, file, before), servedMs, nowMs),
+      );
+    });
   }
 
   /** @returns false when there was none */
   remove(pipeline: string): Promise<boolean> {
-    return this.#ask('Removing a schedule from Redis', () => this.#queue.removeJobScheduler(pipeline));
+    return this.#ask('Removing a schedule from Redis', async () => {
+      await adoptJobSchedulers(this.#queue, this.#store);
+      let existed = false;
+      await this.#store.change(pipeline, (before) => {
+        existed = before !== null;
+        return null;
+      });
+      return existed;
+    });
   }
 
   /** By pipeline. */
   async list(): Promise<ListedSchedule[]> {
-    const [schedulers, results] = await this.#ask('Reading the schedules from Redis', async () => [
-      await this.#queue.getJobSchedulers(0, -1, true),
-      await this.#redis.hgetall(this.#keys.ingestResults),
-    ]);
-    const listed = schedulers.flatMap((scheduler) => {
-      const schedule = toSchedule(scheduler);
-      if (schedule === null) return [];
-      const next = nextFireTimes(schedule, 3, this.#now());
-      const lastResult = parseStored(results[schedule.pipeline], ingestResultSchema);
-      return [{ ...schedule, next, lastResult }];
+    return this.#ask('Reading the schedules from Redis', async () => {
+      await adoptJobSchedulers(this.#queue, this.#store);
+      const nowMs = await this.#now();
+      const { records } = await this.#store.read();
+      const results = await this.#redis.hgetall(this.#keys.ingestResults);
+      const servers = await listServers(this.#redis, this.#prefix, nowMs);
+      const listed = [...records].map(([pipeline, { cron, timeZone, overlap, source }]) => ({
+        pipeline,
+        cron,
+        timeZone,
+        overlap,
+        source,
+        servers: servers.filter(({ pipelines }) => pipelines.includes(pipeline)).length,
+        next: nextFireTimes({ cron, timeZone }, 3, nowMs),
+        lastResult: parseStored(results[pipeline], ingestResultSchema),
+      }));
+      return listed.sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
     });
-    return listed.sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
   }
 
   /** Asks whoever serves for an ingest. @returns the id of the request */
@@ -95,7 +122,7 @@ export class Schedules {
     const data: IngestRequest = { version: 1, pipeline, kind: 'detached', overlap: 'queue-one', options };
     const jobId = `detached-${randomUUID()}`;
     await this.#ask('Asking for an ingest in Redis', () =>
-      this.#queue.add('ingest', data, { ...JOB_OPTIONS, jobId }),
+      this.#queue.add('ingest', data, { ...INGEST_JOB_OPTIONS, jobId }),
     );
     return jobId;
   }
@@ -110,32 +137,5 @@ export class Schedules {
     } catch (cause) {
       throw redisFailure(doing, cause);
     }
-  }
-}
-
-const storedSchema = z.object({
-  pipeline: ingestRequestSchema.shape.pipeline,
-  pattern: z.string().max(200),
-  tz: z.string().max(100),
-  overlap: overlapSchema,
-});
-
-/** Null for a scheduler that is not ours, or of another version. */
-function toSchedule({ key, pattern, tz, template }: JobSchedulerJson): Schedule | null {
-  const request = ingestRequestSchema.safeParse(template?.data);
-  const parsed = storedSchema.safeParse({
-    pipeline: key,
-    pattern,
-    tz: tz ?? 'UTC',
-    overlap: request.data?.overlap,
-  });
-  if (!parsed.success) return null;
-  const { pipeline, pattern: cron, tz: timeZone, overlap } = parsed.data;
-  const schedule = { pipeline, cron, timeZone, overlap };
-  try {
-    assertCron(schedule);
-    return schedule;
-  } catch {
-    return null;
   }
 }

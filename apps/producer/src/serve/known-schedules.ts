@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { redactUrl, scheduleRecordSchema, type Config, type ScheduleSnapshot } from '@embedline/core';
+import { z } from 'zod';
+
+const storedSchema = z.object({
+  version: z.literal(1),
+  records: z.record(z.string(), scheduleRecordSchema),
+  served: z.record(z.string(), z.int().min(0)),
+});
+
+const NOTHING: ScheduleSnapshot = { records: new Map(), served: new Map() };
+
+/**
+ * What a server knew last of the schedules in its Redis: in memory, and in a file of EMBEDLINE_HOME for the next server there.
+ * It is of use when Redis has lost its data.
+ */
+export class KnownSchedules {
+  readonly #path: string;
+  #snapshot: ScheduleSnapshot | null = null;
+  #stored = '';
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor({ dataDirectory, redisUrl, prefix }: Config) {
+    const redis = redisUrl === null ? 'private' : redactUrl(redisUrl);
+    const hash = createHash('sha256').update(`${redis} ${prefix}`).digest('hex').slice(0, 16);
+    this.#path = join(dataDirectory, 'schedules', `${hash}.json`);
+  }
+
+  /** Nothing when no server has run here, or its file is not readable. */
+  async load(): Promise<ScheduleSnapshot> {
+    this.#snapshot ??= await readSnapshot(this.#path);
+    return this.#snapshot;
+  }
+
+  async noteServed(pipeline: string, tickMs: number): Promise<void> {
+    const { records, served } = await this.load();
+    const latestMs = Math.max(tickMs, served.get(pipeline) ?? 0);
+    await this.save({ records, served: new Map([...served, [pipeline, latestMs]]) });
+  }
+
+  save(snapshot: ScheduleSnapshot): Promise<void> {
+    this.#snapshot = snapshot;
+    // One after the other: all write the same file.
+    const saved = this.#saving.then(() => this.#write(snapshot));
+    this.#saving = saved.catch(() => undefined);
+    return saved;
+  }
+
+  /** Waits for what is being written. */
+  async close(): Promise<void> {
+    await this.#saving;
+  }
+
+  async #write(snapshot: ScheduleSnapshot): Promise<void> {
+    const stored = JSON.stringify({
+      version: 1,
+      records: Object.fromEntries(snapshot.records),
+      served: Object.fromEntries(snapshot.served),
+    } satisfies z.input<typeof storedSchema>);
+    if (stored === this.#stored) return;
+    await mkdir(join(this.#path, '..'), { recursive: true, mode: 0o700 });
+    // Whole or not at all: another server of this machine may read it.
+    const part = `${this.#path}.${process.pid}`;
+    await writeFile(part, stored, { mode: 0o600 });
+    await rename(part, this.#path);
+    this.#stored = stored;
+  }
+}
+
+async function readSnapshot(path: string): Promise<ScheduleSnapshot> {
+  try {
+    const parsed = storedSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+    if (!parsed.success) return NOTHING;
+    const { records, served } = parsed.data;
+    return { records: new Map(Object.entries(records)), served: new Map(Object.entries(served)) };
+  } catch {
+    return NOTHING;
+  }
+}

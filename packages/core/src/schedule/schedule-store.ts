@@ -1,0 +1,109 @@
+import type { RedisConnection } from '../redis/connection.ts';
+import { z } from 'zod';
+import { parseStored } from '../redis/stored-value.ts';
+import { runKeys, type RunKeys } from '../run/run-keys.ts';
+import { runScript, script } from '../run/run-scripts.ts';
+import { ingestRequestSchema } from './ingest-request.ts';
+import { MOST_AHEAD_MS, scheduleRecordSchema, type ScheduleRecord } from './schedule-record.ts';
+
+/** Sets, or with an empty text removes, the value of a field that is what the caller read, or is absent as it was then. */
+const REPLACE = script(`
+local found = redis.call('HGET', KEYS[1], ARGV[1])
+if found == false then found = '' end
+if found ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+return 1`);
+
+const SERVED = script(`
+local found = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+if found and found >= tonumber(ARGV[2]) and found <= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1`);
+
+/** Everything that is known of schedules, by pipeline. */
+export interface ScheduleSnapshot {
+  readonly records: ReadonlyMap<string, ScheduleRecord>;
+  /** When the last scheduled ingest that has ended was due. */
+  readonly served: ReadonlyMap<string, number>;
+}
+
+const pipelineSchema = ingestRequestSchema.shape.pipeline;
+const timeSchema = z.coerce.number().int().min(0).max(8.64e15);
+
+/** The schedules in Redis. What is not readable there is as good as absent. */
+export class ScheduleStore {
+  readonly #redis: RedisConnection;
+  readonly #keys: RunKeys;
+
+  constructor(redis: RedisConnection, prefix: string) {
+    this.#redis = redis;
+    this.#keys = runKeys(prefix);
+  }
+
+  async read(): Promise<ScheduleSnapshot> {
+    const [records, served] = await Promise.all([
+      this.#redis.hgetall(this.#keys.schedules),
+      this.#redis.hgetall(this.#keys.servedTicks),
+    ]);
+    return {
+      records: parseFields(records, (text) => parseStored(text, scheduleRecordSchema)),
+      served: parseFields(served, (text) => timeSchema.safeParse(text).data ?? null),
+    };
+  }
+
+  /**
+   * Changes the record of a pipeline, whoever else does so at the same time.
+   * @param change what becomes of it: null removes it, undefined leaves it as it is
+   * @returns what is there now
+   */
+  async change(
+    pipeline: string,
+    change: (before: ScheduleRecord | null, servedMs: number | null) => ScheduleRecord | null | undefined,
+  ): Promise<ScheduleRecord | null> {
+    for (;;) {
+      const text = (await this.#redis.hget(this.#keys.schedules, pipeline)) ?? '';
+      const before = parseStored(text, scheduleRecordSchema);
+      const served = timeSchema.safeParse(await this.#redis.hget(this.#keys.servedTicks, pipeline));
+      const after = change(before, served.data ?? null);
+      if (after === undefined) return before;
+      const next = after === null ? '' : JSON.stringify(after);
+      if ((await runScript(this.#redis, REPLACE, [this.#keys.schedules], [pipeline, text, next])) === 1)
+        return after;
+    }
+  }
+
+  /** Notes that the ingest which was due then has ended; an earlier time changes nothing. */
+  async markServed(pipeline: string, tickMs: number, nowMs: number): Promise<void> {
+    await runScript(
+      this.#redis,
+      SERVED,
+      [this.#keys.servedTicks],
+      [pipeline, tickMs, Math.ceil(nowMs) + MOST_AHEAD_MS],
+    );
+  }
+
+  async servedTick(pipeline: string): Promise<number | null> {
+    return timeSchema.safeParse(await this.#redis.hget(this.#keys.servedTicks, pipeline)).data ?? null;
+  }
+
+  /** False when no server has kept schedules here, or Redis has lost its data since. */
+  async isKept(): Promise<boolean> {
+    return (await this.#redis.exists(this.#keys.schedulesKept)) === 1;
+  }
+
+  async markKept(): Promise<void> {
+    await this.#redis.set(this.#keys.schedulesKept, '1');
+  }
+}
+
+function parseFields<T>(
+  fields: Readonly<Record<string, string>>,
+  parse: (text: string) => T | null,
+): Map<string, T> {
+  return new Map(
+    Object.entries(fields).flatMap(([pipeline, text]) => {
+      const parsed = pipelineSchema.safeParse(pipeline).success ? parse(text) : null;
+      return parsed === null ? [] : [[pipeline, parsed] as const];
+    }),
+  );
+}
