@@ -18,6 +18,9 @@ const CARRIED = new Set([
   'all',
 ]);
 
+/** Flags of the form `--no-ignore`. */
+const NEGATABLE = new Set(['sidecars', 'header', 'ignore']);
+
 /** `embedline ingest NAME --detach`: asks whoever serves for an ingest. @returns the exit code */
 export async function detach(
   definitions: readonly PipelineDefinition[],
@@ -29,7 +32,9 @@ export async function detach(
       'USAGE',
       '--detach takes names of configured pipelines: whoever serves reads their sources.',
     );
-  const others = Object.keys(flags).filter((flag) => !CARRIED.has(flag));
+  // A flag that is only there to be negated is true when nobody gave it.
+  const given = Object.entries(flags).filter(([flag, value]) => value !== true || !NEGATABLE.has(flag));
+  const others = given.map(([flag]) => flag).filter((flag) => !CARRIED.has(flag));
   if (others.length > 0) {
     throw new EmbedlineError(
       'USAGE',
@@ -48,9 +53,10 @@ export async function detach(
   return EXIT.done;
 }
 
-/** `maxLineBytes` is `--max-line-bytes`. */
+/** `maxLineBytes` is `--max-line-bytes`, `ignore` is `--no-ignore`. */
 function asTyped(flag: string): string {
-  return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const form = NEGATABLE.has(flag) ? '--no-' : '--';
+  return `${form}${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function optionsOf(flags: IngestFlags): IngestRequestOptions {
