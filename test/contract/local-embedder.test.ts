@@ -72,8 +72,9 @@ describe('the model that ships', () => {
 
   test('cuts a text at its longest input, and says how long it was taken', async () => {
     const long = 'word '.repeat(2000);
-    const { tokens, vectors } = await embedder.embed([long, 'word '.repeat(254).trim()]);
+    const { tokens, vectors, truncated } = await embedder.embed([long, 'word '.repeat(254).trim()]);
     expect(tokens).toEqual([256, 256]);
+    expect(truncated).toEqual([true, false]);
     expect(vectors[0]).toEqual(vectors[1]);
   });
 });
@@ -110,7 +111,7 @@ describe('the inference processes', () => {
     expect(vectors[0]).toEqual(vectors[2]);
     expect(tokens[0]).toBe(tokens[2]);
     expect(vectors[1]).not.toEqual(vectors[0]);
-    expect(await embedder.embed([])).toEqual({ vectors: [], tokens: [] });
+    expect(await embedder.embed([])).toEqual({ vectors: [], tokens: [], truncated: [] });
   });
 });
 
