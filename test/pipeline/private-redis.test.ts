@@ -37,6 +37,12 @@ async function holder(dataDirectory: string) {
   return { child, origin: output.trim(), exited: new Promise((resolve) => child.once('exit', resolve)) };
 }
 
+async function urlIn(directory: string): Promise<string> {
+  const text = await readFile(join(directory, 'redis', 'server.json'), 'utf8');
+  const { port, password } = JSON.parse(text) as { port: number; password: string };
+  return `redis://:${password}@127.0.0.1:${port}`;
+}
+
 describe('the private Redis', () => {
   test('is started by the first, joined by others, and stopped by the last; its data stays', async () => {
     const directory = await temporaryDirectory();
@@ -71,13 +77,49 @@ describe('the private Redis', () => {
     expect(await answers(next.url)).toBe(false);
   });
 
+  test('that dies is started again by one of its users, at its address and with its data, and that is said', async () => {
+    const directory = await temporaryDirectory();
+    const said: string[] = [];
+    const user = () =>
+      acquireRedis({ dataDirectory: directory, noInstall: true, announce: (text) => said.push(text) });
+    const leases = await Promise.all([user(), user()]);
+    const [{ url }] = leases;
+    const redis = connectRedis({ url, role: 'producer' });
+    onTestFinished(() => redis.disconnect());
+    await redis.set('kept', 'yes');
+    await redis.config('SET', 'appendfsync', 'always');
+    await redis.set('kept', 'yes');
+    const pid = async () => Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]);
+    const first = await pid();
+    process.kill(first, 'SIGKILL');
+    await until('it is back', () => said.length > 0);
+    expect(await redis.get('kept')).toBe('yes');
+    expect(await pid()).not.toBe(first);
+    expect(said).toEqual(['The private Redis had ended, and was started again from its append-only file.']);
+    for (const lease of leases) await lease.close();
+    await until('it is stopped', async () => !(await answers(url)));
+  });
+
+  test('whose users were all killed is stopped within seconds', async () => {
+    const directory = await temporaryDirectory();
+    const [a, b] = await Promise.all([holder(directory), holder(directory)]);
+    const url = await urlIn(directory);
+    a.child.kill('SIGKILL');
+    b.child.kill('SIGKILL');
+    await Promise.all([a.exited, b.exited]);
+    expect(await answers(url)).toBe(true);
+    await until('it is stopped', async () => !(await answers(url)));
+  });
+
   test('that refuses to be stopped holds nobody up', async () => {
     const directory = await temporaryDirectory();
     const lease = await acquire(directory);
     const redis = connectRedis({ url: lease.url, role: 'producer' });
     onTestFinished(async () => {
       await redis.acl('SETUSER', 'default', '+shutdown');
-      await redis.shutdown('NOSAVE').catch(() => undefined);
+      const closed = new Promise((resolve) => redis.once('close', resolve));
+      redis.shutdown('NOSAVE').catch(() => undefined);
+      await closed;
       redis.disconnect();
     });
     // As it does by itself when it cannot write its append-only file.

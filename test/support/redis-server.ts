@@ -25,6 +25,8 @@ export async function startRedisServer(directory: string): Promise<RedisServer> 
   const lease = await acquireRedis({
     dataDirectory: directory,
     noInstall: process.env['EMBEDLINE_NO_INSTALL'] === '1',
+    // Tests say when it is there.
+    restart: false,
     announce: () => undefined,
   });
   const { url } = lease;

@@ -2,16 +2,19 @@ import { expect, onTestFinished, test } from 'vitest';
 import { InferenceChild } from '../../packages/core/src/embedder/inference-child.ts';
 import { InferencePool } from '../../packages/core/src/embedder/inference-pool.ts';
 import { DEADLY, DIMENSIONS, FAILING, fakeInferenceVector } from '../support/fake-inference.ts';
+import { until } from '../support/temporary.ts';
 
 const program = new URL('../support/fake-inference.ts', import.meta.url);
 
 function startPool({ processes = 1, microBatchTokens = 512, threads = 1 } = {}) {
   const started: InferenceChild[] = [];
+  const warnings: string[] = [];
   const pool = new InferencePool({
     settings: { weightsFile: '', dimensions: DIMENSIONS, pooling: 'mean', threads },
     processes,
     microBatchTokens,
     modelId: 'fake',
+    onWarning: (message) => warnings.push(message),
     startChild: (settings) => {
       const child = new InferenceChild(settings, program);
       started.push(child);
@@ -19,7 +22,7 @@ function startPool({ processes = 1, microBatchTokens = 512, threads = 1 } = {}) 
     },
   });
   onTestFinished(() => pool.close());
-  return { pool, started };
+  return { pool, started, warnings };
 }
 
 const textsOf = (count: number) =>
@@ -75,3 +78,18 @@ test('processes that die before they are ready are started three times, then it 
   await expect(pool.embed(textsOf(2))).rejects.toMatchObject({ code: 'MODEL_INVALID' });
   expect(started).toHaveLength(3);
 });
+
+test.each(['SIGKILL', 'SIGSEGV'] as const)(
+  'a process that %s ends is told of with the signal, one that is closed is not',
+  async (signal) => {
+    const { pool, started, warnings } = startPool();
+    await pool.embed(textsOf(3));
+    process.kill(started[0]?.pid ?? 0, signal);
+    await until('it is noticed', () => warnings.length > 0);
+    expect(await pool.embed(textsOf(3))).toEqual(vectorsOf(textsOf(3)));
+    await pool.close();
+    expect(warnings).toEqual([
+      expect.stringContaining(`An inference process died: it ended with ${signal}.`),
+    ]);
+  },
+);

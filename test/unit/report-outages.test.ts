@@ -1,4 +1,4 @@
-import type { Logger } from '@embedline/core';
+import { throttle, type Logger } from '@embedline/core';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { reportOutages } from '../../apps/worker/src/report-outages.ts';
 
@@ -23,4 +23,18 @@ test('a service that is down for ten minutes is a line in ten seconds, however m
   });
   expect(waiting[1]).toMatchObject({ fields: { times: 100 } });
   expect(lines.at(-1)).toMatchObject({ text: 'What was waited for is back', fields: { seconds: 600 } });
+});
+
+test('an hour of one kind of trouble in ever new words is two lines a minute, with a count', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const lines: [string, number][] = [];
+  const report = throttle(30_000, (message, times) => lines.push([message, times]));
+  for (let second = 0; second < 3_600; second += 1) {
+    report(`connect ECONNREFUSED 127.0.0.1:${second}`);
+    report(second % 2 === 0 ? 'Connection is closed.' : 'Command timed out', 'redis');
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(lines).toHaveLength(2 * 120);
+  expect(lines[2]).toEqual(['connect ECONNREFUSED 127.0.0.1:30', 30]);
 });

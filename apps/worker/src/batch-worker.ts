@@ -55,7 +55,8 @@ export class BatchWorker {
   readonly #stop = new AbortController();
   readonly #handBack = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
-  readonly #reportTrouble: (message: string) => void;
+  readonly #reportTrouble: ReturnType<typeof throttle>;
+  readonly #reportStalled: ReturnType<typeof throttle>;
   readonly #closeQueue: () => Promise<void>;
   #concurrency: number;
   #lastQueue = '';
@@ -68,8 +69,11 @@ export class BatchWorker {
     const { redis, prefix, logger, lockDurationMs } = options;
     this.#options = options;
     this.#concurrency = options.processes;
-    this.#reportTrouble = throttle(10_000, (message, times) =>
+    this.#reportTrouble = throttle(30_000, (message, times) =>
       logger.warn({ times }, `Trouble with Redis, trying again: ${message}`),
+    );
+    this.#reportStalled = throttle(10_000, (jobId, times) =>
+      logger.warn({ times, jobId }, 'Batches of a lost worker are back in the queue'),
     );
     this.#locks = new BatchLocks({
       lockDurationMs,
@@ -234,20 +238,20 @@ export class BatchWorker {
   }
 
   #openQueue(name: string): RunQueue {
-    const { redis, prefix, lockDurationMs, logger } = this.#options;
+    const { redis, prefix, lockDurationMs } = this.#options;
     return new RunQueue({
       redis,
       prefix,
       name,
       lockDurationMs,
       onError: (error) => this.#trouble(error),
-      onStalled: (jobId) => logger.warn({ jobId }, 'A batch of a lost worker is back in the queue'),
+      onStalled: (jobId) => this.#reportStalled(jobId, 'stalled'),
     });
   }
 
-  /** One line for all batches, not one for each. */
+  /** One line for all batches, and for all that one outage makes fail. */
   #trouble(error: unknown): void {
-    this.#reportTrouble(messageOf(error).replaceAll(/\bb-[\w-]{1,64}-\d{8,10}/g, 'a batch'));
+    this.#reportTrouble(messageOf(error).replaceAll(/\bb-[\w-]{1,64}-\d{8,10}/g, 'a batch'), 'redis');
   }
 }
 

@@ -15,6 +15,7 @@ import {
   Outages,
   Releasers,
   RunLedger,
+  throttle,
   type Config,
   type EmbedderOptions,
   type Logger,
@@ -59,7 +60,8 @@ export async function runWorker(options: WorkerProgramOptions): Promise<void> {
   const { stop } = options;
   const releasers = new Releasers();
   try {
-    await work(options, releasers);
+    // Told to stop, it waits for nothing that it still needs to begin.
+    await Promise.race([work(options, releasers), aborted(stop).then(nextTurn)]);
   } catch (error) {
     // Told to stop while it waited for a service.
     if (!stop.aborted || isEmbedlineError(error)) throw error;
@@ -76,6 +78,11 @@ async function releaseInTime(releasers: Releasers, { graceMs, logger }: WorkerPr
   clearTimeout(timer);
   if (outcome === 'late')
     logger.warn('Redis is away: what this worker had begun goes to others once its locks have run out');
+}
+
+/** After what waits for the stop as well has had its say. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function work(options: WorkerProgramOptions, releasers: Releasers): Promise<void> {
@@ -189,7 +196,8 @@ async function connect(releasers: Releasers, { config, logger, stop }: WorkerPro
     signal: stop,
   });
   releasers.add(() => lease.close());
-  const onError = (message: string) => logger.warn(message);
+  const warn = throttle(30_000, (message, times) => logger.warn({ times }, message));
+  const onError = (message: string) => warn(message, 'redis');
   const access = config.redisAccess;
   const redis = connectRedis({ url: lease.url, access, role: 'worker', name: 'embedline-worker', onError });
   releasers.add(() => redis.disconnect());

@@ -7,6 +7,7 @@ import {
   ObservedRuns,
   type Releasers,
   RunLedger,
+  throttle,
   type BatchQueue,
   type Patience,
   type RedisConnection,
@@ -53,15 +54,37 @@ export async function openRedis(
     signal,
   });
   releasers.add(() => lease.close());
+  const warn = throttle(30_000, report);
   const redis = connectRedis({
     url: lease.url,
     access: config.redisAccess,
     role: 'producer',
     name: 'embedline',
-    onError: report,
+    onError: (message) => warn(message, 'redis'),
   });
-  releasers.add(() => redis.disconnect());
+  releasers.add(endWithStop(redis, signal));
   return { lease, redis };
+}
+
+/** After a stop, a Redis that is away is not waited for, and one that does not answer not for long. */
+const AWAY_MS = 1_000;
+const SILENT_MS = 9_000;
+
+/** @returns ends the connection */
+function endWithStop(redis: RedisConnection, signal: AbortSignal): () => void {
+  const timers: NodeJS.Timeout[] = [];
+  const onStop = () => {
+    timers.push(
+      setTimeout(() => redis.status !== 'ready' && redis.disconnect(), AWAY_MS).unref(),
+      setTimeout(() => redis.disconnect(), SILENT_MS).unref(),
+    );
+  };
+  signal.addEventListener('abort', onStop, { once: true });
+  return () => {
+    signal.removeEventListener('abort', onStop);
+    timers.forEach(clearTimeout);
+    redis.disconnect();
+  };
 }
 
 /** @throws EmbedlineError REDIS_UNREACHABLE, REDIS_NOT_INSTALLED, REDIS_UNSUITABLE */
@@ -78,7 +101,11 @@ export async function openRunServices(
   const runs = new ObservedRuns({ ledger, redis, prefix, ...settling(context) });
   const onRefused = (reason: string | null) =>
     report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
-  const queue = releasers.own(createBatchQueue({ connection: redis, prefix, onRefused, patience }));
+  const queue = releasers.own(
+    createBatchQueue({ connection: redis, prefix, onRefused, patience }),
+    // BullMQ waits for a connection that has ended; there is nothing of its own to close.
+    { deadlineMs: 1_000 },
+  );
   return { lease, redis, ledger, runs, queue };
 }
 

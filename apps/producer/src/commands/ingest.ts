@@ -165,5 +165,7 @@ function workersFor(
     modelsDirectory: model.modelsDirectory,
   });
   context.onSecondSignal(() => workers.kill());
+  // They hand back what they have while the run's end is recorded.
+  context.signal.addEventListener('abort', () => void workers.close(), { once: true });
   return workers;
 }

@@ -39,6 +39,7 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
   const running = new Set<ChildProcess>();
   const failed = new AbortController();
   let closing = false;
+  let closed: Promise<unknown> | null = null;
   let replacements = 0;
   const start = () => {
     const worker = spawnWorker(options);
@@ -67,7 +68,7 @@ export function startLocalWorkers(options: LocalWorkersOptions): LocalWorkers {
     signal: failed.signal,
     close: async () => {
       closing = true;
-      await Promise.all([...running].map(stop));
+      await (closed ??= Promise.all([...running].map(stop)));
     },
     kill: () => {
       closing = true;

@@ -18,6 +18,8 @@ export class InferenceChild {
   /** Oldest first: the process answers in this order. */
   readonly #pending: PendingRequest[] = [];
   readonly #ready = Promise.withResolvers<void>();
+  readonly #died = Promise.withResolvers<ChildDied>();
+  #closing = false;
   #alive = true;
   #loaded = false;
   #lastId = 0;
@@ -38,6 +40,11 @@ export class InferenceChild {
     this.#process.on('exit', (code, signal) =>
       this.#die(`it ended with ${signal ?? `code ${String(code)}`}`),
     );
+  }
+
+  /** Resolves when the process ended without being told to; never when it was. */
+  get died(): Promise<ChildDied> {
+    return this.#died.promise;
   }
 
   get alive(): boolean {
@@ -83,6 +90,7 @@ export class InferenceChild {
   /** SIGKILL: asking politely is no use while native code runs, and there is nothing in it to lose. */
   async close(): Promise<void> {
     if (!this.#alive) return;
+    this.#closing = true;
     const exited = new Promise((resolve) => this.#process.once('exit', resolve));
     this.#process.kill('SIGKILL');
     await exited;
@@ -100,6 +108,7 @@ export class InferenceChild {
             `The model cannot be loaded: ${message.message}. Fetch its files again.`,
           ),
         );
+        this.#closing = true;
         this.#process.kill('SIGKILL');
         return;
       case 'embedded':
@@ -121,6 +130,7 @@ export class InferenceChild {
   #die(how: string): void {
     if (!this.#alive) return;
     this.#alive = false;
+    if (!this.#closing) this.#died.resolve(new ChildDied(how, this.#pending.length > 0));
     this.#ready.reject(new ChildDied(how, false));
     this.#pending.splice(0).forEach(({ reject }, index) => reject(new ChildDied(how, index === 0)));
   }

@@ -10,6 +10,8 @@ export interface InferencePoolOptions {
   readonly microBatchTokens: number;
   /** For messages. */
   readonly modelId: string;
+  /** Told of each process that ended without being told to, e.g. by which signal. */
+  readonly onWarning?: ((message: string) => void) | undefined;
   /** Defaults to a process with the model of `settings`. */
   readonly startChild?: (settings: InferenceSettings) => InferenceChild;
 }
@@ -104,8 +106,13 @@ export class InferencePool {
     const { settings, startChild = (wanted) => new InferenceChild(wanted) } = this.#options;
     const child = startChild(settings);
     child.ready.then(this.#onReady, this.#onFailedStart);
+    void child.died.then(this.#onDied);
     return child;
   }
+
+  readonly #onDied = ({ message }: ChildDied): void => {
+    if (!this.#closed) this.#options.onWarning?.(message);
+  };
 
   readonly #onReady = (): void => {
     this.#failedStarts = 0;

@@ -30,6 +30,7 @@ export async function createLocalEmbedder(options: LocalEmbedderOptions): Promis
     processes: options.processes ?? availableParallelism(),
     microBatchTokens: options.microBatchTokens ?? 512,
     modelId: spec.id,
+    onWarning: options.onWarning,
   });
   try {
     const tokenizer = await loadTokenizer(directory);

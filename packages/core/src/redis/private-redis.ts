@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RedisConnection } from './connection.ts';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { environmentWithoutSecrets } from '../child-environment.ts';
+import { messageOf } from '../errors.ts';
+import { within } from '../lifecycle.ts';
 import type { RedisAccess } from './access.ts';
-import { connectRedis } from './connection.ts';
+import { connectRedis, type RedisConnection } from './connection.ts';
 import { withFileMutex } from './file-mutex.ts';
 import { locateServer } from './locate-server.ts';
 import { probeRedis } from './probe.ts';
@@ -21,6 +25,8 @@ export interface AcquireRedisOptions {
   readonly noInstall: boolean;
   readonly announce: (message: string) => void;
   readonly signal?: AbortSignal;
+  /** Start a private Redis again when it dies during the lease. Defaults to true. */
+  readonly restart?: boolean;
 }
 
 export interface RedisLease {
@@ -33,13 +39,18 @@ export interface RedisLease {
 /** Users of a private Redis are its connections of this name: one that was killed is gone by itself. */
 const LEASE_NAME = 'embedline-lease';
 const STATE_FILE = 'server.json';
+/** Leaving takes no longer, whatever the server or another user does. */
+const LEAVE_DEADLINE_MS = 5_000;
+/** A connection that broke for another reason is back by then. */
+const RESTART_AFTER_MS = 500;
 
 const stateSchema = z.object({ port: z.int().positive(), password: z.string().min(1) });
 
 /**
  * A Redis for as long as the lease is held: the configured one; else the private one of this data directory, joined if
  * another embedline command has it running, started if not. Joining, starting and leaving exclude each other across
- * processes.
+ * processes. One that dies is started again from its append-only file, by one of its users; one whose users were all
+ * killed is stopped within seconds, see watch-server.ts.
  * @throws EmbedlineError REDIS_UNREACHABLE, REDIS_UNSUITABLE, REDIS_NOT_INSTALLED
  */
 export async function acquireRedis(options: AcquireRedisOptions): Promise<RedisLease> {
@@ -60,11 +71,29 @@ async function joinOrStart(
   mutex: string,
 ): Promise<RedisLease> {
   const running = await findRunning(directory);
-  if (running !== null) return lease(running, 'joined', mutex);
+  if (running !== null) return lease(running, 'joined', { options, directory, mutex });
+  const address = await start(options, directory);
+  return lease(address, 'started', { options, directory, mutex });
+}
+
+/** @param address where it is to answer; defaults to a free port and a new password */
+async function start(
+  options: AcquireRedisOptions,
+  directory: string,
+  address?: ServerAddress,
+): Promise<ServerAddress> {
   const source = await locateServer(options);
-  const address = await startServer(source, directory, options.signal);
-  await writeFile(join(directory, STATE_FILE), JSON.stringify(address), { mode: 0o600 });
-  return lease(address, 'started', mutex);
+  const started = await startServer(source, { directory, signal: options.signal, address });
+  const stateFile = join(directory, STATE_FILE);
+  await writeFile(stateFile, JSON.stringify(started), { mode: 0o600 });
+  const program = fileURLToPath(new URL('./watch-server.ts', import.meta.url));
+  // It outlives this process, which may be killed, and is not in reach of its Ctrl-C.
+  spawn(process.execPath, ['--max-semi-space-size=1', program, stateFile, LEASE_NAME], {
+    detached: true,
+    stdio: 'ignore',
+    env: environmentWithoutSecrets(),
+  }).unref();
+  return started;
 }
 
 /** The server that the state file names, if it answers to the password there: another program on that port will not. */
@@ -78,25 +107,96 @@ async function findRunning(directory: string): Promise<ServerAddress | null> {
   );
 }
 
+interface Place {
+  readonly options: AcquireRedisOptions;
+  readonly directory: string;
+  readonly mutex: string;
+}
+
 async function lease(
   address: ServerAddress,
   origin: 'started' | 'joined',
-  mutex: string,
+  place: Place,
 ): Promise<RedisLease> {
   const url = serverUrl(address);
   const presence = connectRedis({ url, role: 'producer', name: LEASE_NAME });
   await presence.ping();
+  const restarts = place.options.restart === false ? null : restartWhenDead(presence, address, place);
   let closing: Promise<void> | null = null;
-  return { url, origin, close: () => (closing ??= withFileMutex(mutex, () => leave(presence))) };
+  const close = async () => {
+    restarts?.close();
+    const leaving = withFileMutex(place.mutex, () => leave(presence), AbortSignal.timeout(LEAVE_DEADLINE_MS));
+    // A server that is left running is stopped by its watcher.
+    await within(
+      LEAVE_DEADLINE_MS,
+      leaving.catch(() => undefined),
+    );
+    presence.disconnect();
+  };
+  return { url, origin, close: () => (closing ??= close()) };
+}
+
+/**
+ * Starts the server again, at the same address, when it is gone: the first of its users that has the mutex does it, the
+ * others find it running.
+ */
+function restartWhenDead(
+  presence: RedisConnection,
+  address: ServerAddress,
+  { options, directory, mutex }: Place,
+): { close(): void } {
+  const closed = new AbortController();
+  const { announce } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let lastProblem = '';
+  const restart = async () => {
+    const signal = AbortSignal.any([
+      closed.signal,
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]);
+    try {
+      const started = await withFileMutex(
+        mutex,
+        async () => {
+          signal.throwIfAborted();
+          if ((await findRunning(directory)) !== null) return false;
+          await start({ ...options, signal }, directory, address);
+          return true;
+        },
+        signal,
+      );
+      if (started) announce('The private Redis had ended, and was started again from its append-only file.');
+      lastProblem = '';
+    } catch (error) {
+      const problem = messageOf(error);
+      if (!signal.aborted && problem !== lastProblem)
+        announce(`The private Redis has ended, and cannot be started again: ${problem}`);
+      lastProblem = problem;
+    } finally {
+      timer = undefined;
+    }
+  };
+  // Comes again at each attempt to connect that fails.
+  presence.on('close', () => {
+    if (!closed.signal.aborted) timer ??= setTimeout(() => void restart(), RESTART_AFTER_MS);
+  });
+  return {
+    close: () => {
+      closed.abort();
+      clearTimeout(timer);
+    },
+  };
 }
 
 async function leave(presence: RedisConnection): Promise<void> {
+  // A server that is gone has nothing left to stop, and would only be waited for.
+  if (presence.status !== 'ready') return;
   try {
     const clients = String(await presence.client('LIST'));
     const users = clients.split('\n').filter((line) => line.includes(` name=${LEASE_NAME} `));
     if (users.length <= 1) await shutDown(presence);
   } catch {
-    // The server is gone already: there is nothing left to stop.
+    // The server has just gone.
   } finally {
     presence.disconnect();
   }

@@ -23,18 +23,26 @@ export function serverUrl({ port, password }: ServerAddress): string {
   return `redis://:${password}@127.0.0.1:${port}`;
 }
 
+export interface StartServerOptions {
+  /** Of its data. */
+  readonly directory: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Where it is to answer. Defaults to a free port and a new password. */
+  readonly address?: ServerAddress | undefined;
+}
+
 /**
- * Starts a Redis on a free loopback port, its data in the given folder, append-only file on, never evicting. It is
+ * Starts a Redis on a loopback port, its data in the given folder, append-only file on, never evicting. It is
  * detached from the terminal's process group, so that Ctrl-C reaches its users and not the server.
  * @throws EmbedlineError REDIS_UNREACHABLE with the end of the server's log when it does not come up
  */
-export async function startServer(
-  source: ServerSource,
-  directory: string,
-  signal?: AbortSignal,
-): Promise<ServerAddress> {
+export async function startServer(source: ServerSource, options: StartServerOptions): Promise<ServerAddress> {
+  const { directory, signal } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const address = { port: await freePort(), password: randomBytes(24).toString('hex') };
+  const address = options.address ?? {
+    port: await freePort(),
+    password: randomBytes(24).toString('hex'),
+  };
   const inDocker = source.kind === 'docker';
   const config = join(directory, 'redis.conf');
   await writeFile(config, configuration(address, inDocker ? '/data' : directory, inDocker), { mode: 0o600 });
