@@ -211,17 +211,6 @@ redis.call('EXPIRE', KEYS[4], ${DETAILS_SECONDS})
 return 1`);
 
 /**
- * Lists a run no more whose record is gone.
- *
- * KEYS  run hash, sorted set of running runs
- * ARGV  run id
- * Returns how many were listed
- */
-export const FORGET_LOST = script(`
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-return redis.call('ZREM', KEYS[2], ARGV[1])`);
-
-/**
  * Reads everything of a run at one moment. A script and not a MULTI, which a full Redis refuses even for reads.
  *
  * KEYS  those of the run
