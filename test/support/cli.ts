@@ -32,7 +32,7 @@ export interface TestBench {
   run(args: readonly string[], stdin?: string): Promise<CliResult>;
   start(args: readonly string[], env?: Record<string, string>, cwd?: string): RunningCli;
   /** Any other program, with the same environment. */
-  startProgram(program: string, env?: Record<string, string>): RunningCli;
+  startProgram(program: string, env?: Record<string, string>, args?: readonly string[]): RunningCli;
   startWorker(args?: readonly string[], env?: Record<string, string>): RunningCli;
 }
 
@@ -63,7 +63,7 @@ export async function testBench(extra: Record<string, string> = {}): Promise<Tes
     env,
     run: (args, stdin) => start(PRODUCER, args, {}, stdin).result,
     start: (args, more, cwd) => start(PRODUCER, args, more, undefined, cwd),
-    startProgram: (program, more) => start(program, [], more),
+    startProgram: (program, more, args = []) => start(program, args, more),
     startWorker: (args = ['--concurrency', '1'], more = {}) => start(WORKER, args, more),
   };
 }

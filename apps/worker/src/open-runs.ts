@@ -1,5 +1,6 @@
 import {
   EmbedlineError,
+  format1ModelHash,
   resolveModel,
   sameModel,
   type Config,
@@ -73,6 +74,8 @@ export class OpenRuns implements RunSource {
   readonly #generations = new Lending<GenerationPoints>({ maxIdle: MAX_IDLE_RUNS });
   readonly #models: ModelTurns;
   readonly #proofs = new Map<string, { readonly proof: Promise<void>; readonly atMs: number }>();
+  /** Models by the names that runs of format 1 give them. */
+  readonly #renamed = new Map<string, ModelSpec>();
 
   constructor(options: OpenRunsOptions) {
     this.#options = options;
@@ -95,12 +98,12 @@ export class OpenRuns implements RunSource {
     // Anew, and not the one that is open: it may have been dropped since.
     const points = await this.#options.store.open(spec.generation, { signal });
     await points.close();
-    if (!this.#models.isOpen(spec.model)) await this.#proveModel(spec.model);
+    if (!this.#models.isOpen(this.#modelOf(spec))) await this.#proveModel(spec);
     return spec;
   }
 
   borrow(spec: RunSpec): BorrowedRun | null {
-    const model = this.#models.borrow(spec.model);
+    const model = this.#models.borrow(this.#modelOf(spec));
     if (model === null) return null;
     let release = () => model.release();
     return {
@@ -121,7 +124,7 @@ export class OpenRuns implements RunSource {
   }
 
   retain(runs: readonly RunSpec[]): void {
-    this.#models.retain(runs.map(({ model }) => model));
+    this.#models.retain(runs.map((run) => this.#modelOf(run)));
   }
 
   async close(): Promise<void> {
@@ -141,15 +144,27 @@ export class OpenRuns implements RunSource {
     );
   }
 
+  #modelOf({ model }: RunSpec): ModelSpec {
+    return this.#renamed.get(keyOf(model)) ?? model;
+  }
+
   /** By the hash of its files, without loading it. Runs that begin together ask once. */
-  #proveModel(spec: ModelSpec): Promise<void> {
-    const key = keyOf(spec);
+  #proveModel(run: RunSpec): Promise<void> {
+    const key = `${run.version} ${keyOf(run.model)}`;
     const known = this.#proofs.get(key);
     if (known !== undefined && Date.now() - known.atMs < MODEL_PROOF_MS) return known.proof;
-    const proof = resolveModel(this.#sought(spec)).then(({ spec: found }) => this.#assertSame(found, spec));
+    const proof = this.#compareModel(run);
     this.#proofs.set(key, { proof, atMs: Date.now() });
     proof.catch(() => this.#proofs.delete(key));
     return proof;
+  }
+
+  async #compareModel({ model, version }: RunSpec): Promise<void> {
+    const found = await resolveModel(this.#sought(model));
+    const isRenamed = version === 1 && !sameModel(found.spec, model);
+    const hash = isRenamed ? await format1ModelHash(found) : found.spec.hash;
+    this.#assertSame({ ...found.spec, hash }, model);
+    if (isRenamed) this.#renamed.set(keyOf(model), found.spec);
   }
 
   async #openModel(spec: ModelSpec): Promise<Embedder> {

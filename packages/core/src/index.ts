@@ -40,6 +40,7 @@ export {
   sameMark,
   textHash,
 } from './ids.ts';
+export { format1ModelHash } from './embedder/format-1-hash.ts';
 export { FORMAT_VERSION } from './format-version.ts';
 export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 export { createLogger, type Logger } from './logger.ts';

@@ -189,7 +189,7 @@ async function unattended(
 
 /** Of the jobs that no worker has, whatever their producer could record of them. */
 async function idsOfRun(queue: Queue, runId: string): Promise<string[]> {
-  const ids = await queue.getRanges(['wait', 'prioritized', 'delayed', 'failed']);
+  const ids = await queue.getRanges(['wait', 'prioritized', 'delayed', 'failed'], 0, -1);
   return ids.filter((id) => parseJobId(id)?.runId === runId);
 }
 
