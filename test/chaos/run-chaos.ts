@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, Releasers, RunLedger, type VectorStore } from '@embedline/core';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
@@ -11,9 +10,10 @@ import { forkQdrantDouble } from '../support/qdrant-double/forked.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { releaseOnSignal } from '../support/release-on-signal.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { chaosCorpus, seededRandom, type ChaosCorpus } from './corpus.ts';
+import { chaosCorpus, seededRandom } from './corpus.ts';
 import type { Fault, Form } from './fault.ts';
 import { startFedIngest, type FedIngest } from './feed.ts';
+import { failIfEnded, killProducers } from './kill-producers.ts';
 import { judge, type Verdict } from './oracle.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
 import { AMPLE, QDRANT_FAULTS, SQLITE_FAULTS } from './store-faults.ts';
@@ -64,7 +64,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const corpus = chaosCorpus(options.seed);
   const { system, env, store, log } = await buildSystem(options, random, releasers);
   const kills = options.form === 'full' ? 20 : 2;
-  const killed = await killProducers(system, corpus, env, options.only === undefined ? kills : 0);
+  const killed = await killAll(options.only === undefined ? kills : 0, system, () =>
+    startFedIngest(corpus, Infinity, env),
+  );
   await writeFile(log, '');
   const before = await currentRun(system);
   const ingest = startFedIngest(corpus, options.documents, env);
@@ -159,26 +161,15 @@ function mountOwnDisk(directory: string, releasers: Releasers): boolean {
   return true;
 }
 
-/** The producer dies at any byte of its work, and is started again. */
-async function killProducers(
-  system: ChaosSystem,
-  corpus: ChaosCorpus,
-  env: NodeJS.ProcessEnv,
-  times: number,
-): Promise<FaultRecord[]> {
+async function killAll(times: number, system: ChaosSystem, start: () => FedIngest): Promise<FaultRecord[]> {
   if (times === 0) return [];
-  let longestMs = 0;
-  for (let round = 0; round < times; round += 1) {
-    const ingest = startFedIngest(corpus, Infinity, env);
-    const startedAtMs = performance.now();
-    await untilProgress(system);
-    if (round > 0) longestMs = Math.max(longestMs, performance.now() - startedAtMs);
-    await delay(system.random() * 1_500);
-    ingest.process.kill('SIGKILL');
-    await ingest.exited;
-  }
-  const name = 'producer killed and started again';
-  return [{ name, times, recoveredWithinMs: longestMs, impossible: null }];
+  const recoveredWithinMs = await killProducers({
+    times,
+    start,
+    untilProgress: () => untilProgress(system),
+    random: system.random,
+  });
+  return [{ name: 'producer killed and started again', times, recoveredWithinMs, impossible: null }];
 }
 
 function faultsOf({ store, form, only }: ChaosOptions): readonly Fault[] {
@@ -219,11 +210,6 @@ async function injectAll(
       recoveredWithinMs: longestMs.get(fault) ?? null,
       impossible: fault.impossible?.(system) ?? null,
     }));
-}
-
-async function failIfEnded(ingest: FedIngest): Promise<never> {
-  const code = await ingest.exited;
-  throw new Error(`The ingest ended early, with ${String(code)}:\n${ingest.output()}`);
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
-import { createServer, request as send, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as sendPlainly, type IncomingMessage, type ServerResponse } from 'node:http';
+import { request as sendSecurely } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
+import { text } from 'node:stream/consumers';
 
 /** What a proxy does to requests instead of passing them on. */
 export type HttpFault =
@@ -68,25 +71,45 @@ function disturb(
   } else pass(request, response, targetUrl, fault);
 }
 
+/** Headers and bytes go through as they are, in both directions: a body that is compressed stays so, and says so. */
 function pass(
   request: IncomingMessage,
   response: ServerResponse,
   targetUrl: string,
   fault: HttpFault | null,
 ): void {
-  const { method, url, headers } = request;
-  const onward = send(new URL(url ?? '/', targetUrl), { method, headers }, (answer) => {
-    const blocks: Buffer[] = [];
-    answer.on('data', (block: Buffer) => blocks.push(block));
-    answer.on('end', () => {
-      if (fault?.kind === 'reset-after') return void request.socket.destroy();
-      let body = Buffer.concat(blocks).toString('utf8');
-      if (fault?.kind === 'update-status') body = body.replaceAll('"completed"', `"${fault.status}"`);
-      response.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? '' });
-      response.end(body);
-    });
+  const { method, url, rawHeaders } = request;
+  // What is to be changed must not be compressed.
+  const headers = fault?.kind === 'update-status' ? without(rawHeaders, ['accept-encoding']) : rawHeaders;
+  const target = new URL(url ?? '/', targetUrl);
+  const send = target.protocol === 'https:' ? sendSecurely : sendPlainly;
+  const onward = send(target, { method, headers }, (answer) => {
+    if (fault?.kind === 'reset-after') answer.resume().on('end', () => request.socket.destroy());
+    else if (fault?.kind === 'update-status') void replaceStatus(answer, response, fault.status);
+    else {
+      response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', answer.rawHeaders);
+      pipeline(answer, response, () => undefined);
+    }
   });
   onward.on('error', () => request.socket.destroy());
   request.on('error', () => onward.destroy());
   request.pipe(onward);
+}
+
+async function replaceStatus(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  status: string,
+): Promise<void> {
+  const body = (await text(answer)).replaceAll('"completed"', `"${status}"`);
+  const headers = without(answer.rawHeaders, ['content-length', 'transfer-encoding']);
+  response.writeHead(answer.statusCode ?? 502, headers).end(body);
+}
+
+/** @param rawHeaders name, value, name, value ... */
+function without(rawHeaders: readonly string[], names: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) => {
+    const name = rawHeaders[index - (index % 2)] ?? '';
+    return !names.includes(name.toLowerCase());
+  });
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { DoubleState } from './endpoints.ts';
 import type { Strictness } from './filter.ts';
 import { badBody, Rejection } from './rejection.ts';
+import { sendJson } from './send-json.ts';
 
 /** What happens to the next matching requests instead of the usual. */
 export interface Fault {
@@ -59,7 +60,7 @@ export async function startQdrantDouble(options: QdrantDoubleOptions = {}): Prom
     const fault = takeFault(faults, name);
     if (fault !== null && misbehave(fault, request, response)) return;
     if (path === '/')
-      return send(response, 200, {
+      return sendJson(response, 200, {
         title: 'qdrant - vector search engine',
         version: options.version ?? '1.18.3',
       });
@@ -68,7 +69,7 @@ export async function startQdrantDouble(options: QdrantDoubleOptions = {}): Prom
     const waits = query.get('wait') === 'true';
     const result = state.answer(method, path.replace(/\/$/, ''), parseBody(text), waits);
     if (fault?.reset === 'after') request.socket.destroy();
-    else send(response, 200, { usage: null, status: 'ok', time: 0.001, result });
+    else sendJson(response, 200, { usage: null, status: 'ok', time: 0.001, result });
   };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -92,7 +93,11 @@ function misbehave(fault: Fault, request: IncomingMessage, response: ServerRespo
     return true;
   }
   if (fault.writeStatus !== undefined) {
-    send(response, 200, { status: 'ok', time: 0, result: { operation_id: 1, status: fault.writeStatus } });
+    sendJson(response, 200, {
+      status: 'ok',
+      time: 0,
+      result: { operation_id: 1, status: fault.writeStatus },
+    });
     return true;
   }
   if (fault.answer === undefined) return false;
@@ -150,14 +155,10 @@ function escapesHalfAPair(text: string): boolean {
   return escapes.some(([, , , half]) => half !== undefined);
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-}
-
 function fail(response: ServerResponse, error: unknown): void {
   if (error instanceof Rejection && (error.status === 401 || error.status === 403)) {
     response.writeHead(error.status, { 'content-type': 'text/plain' }).end(error.message);
   } else if (error instanceof Rejection)
-    send(response, error.status, { status: { error: error.message }, time: 0, result: null });
-  else send(response, 500, { status: { error: `The double broke: ${String(error)}` }, time: 0 });
+    sendJson(response, error.status, { status: { error: error.message }, time: 0, result: null });
+  else sendJson(response, 500, { status: { error: `The double broke: ${String(error)}` }, time: 0 });
 }
