@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createChunker, type Chunk } from '@embedline/core';
+import { createChunker, embeddedText, textHash, type Chunk } from '@embedline/core';
 import { wordCounter } from '../support/word-counter.ts';
 
 /** Chunks of at most so many words. */
@@ -151,4 +151,28 @@ test('whatever is written, no character that is not blank is lost', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+describe('line ends', () => {
+  const text = `---\ntitle: x\n---\n# Guide\n\n${filler('a')}\n\n- one\n- two\n\n| h | i |\n|---|---|\n| b | c |\n\n${filler('z')}\n`;
+  const chunk = createChunker({ maxTokens: 20, overlapTokens: 0 }, wordCounter);
+  const cut = (lineEnd: string, format: 'plain' | 'markdown') => {
+    const written = text.replaceAll('\n', lineEnd);
+    const bodyStart = written.indexOf('# Guide');
+    const chunks = chunk({ text: written, title: null, format, bodyStart });
+    for (const { start, end, text: own } of chunks) expect(own).toBe(written.slice(start, end));
+    expect(chunks[0]?.start).toBe(bodyStart);
+    return chunks;
+  };
+
+  test.each(['plain', 'markdown'] as const)('another kind cuts a %s text at the same places', (format) => {
+    const hashes = (lineEnd: string) => cut(lineEnd, format).map((one) => textHash('', one.text));
+    expect(hashes('\n').length).toBeGreaterThan(2);
+    for (const lineEnd of ['\r\n', '\r']) expect(hashes(lineEnd)).toEqual(hashes('\n'));
+    expect(cut('\r\n', format).some((one) => one.text.includes('\r\n'))).toBe(true);
+  });
+
+  test('what is embedded has plain ones', () => {
+    expect(embeddedText({ title: 't', text: 'a\r\nb\rc' }, false)).toBe('a\nb\nc');
+  });
 });

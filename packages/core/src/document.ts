@@ -31,6 +31,8 @@ export interface Document {
   readonly id: string;
   /** Well-formed Unicode. One of white space alone has no chunks, and so no points. */
   readonly text: string;
+  /** Where in `text` the document's own text begins; front matter stands before. Defaults to 0. */
+  readonly bodyStart?: number;
   readonly title: string | null;
   readonly metadata: Metadata;
   readonly origin: Origin;

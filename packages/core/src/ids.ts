@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { withPlainLineEnds } from './chunking/line-ends.ts';
 import type { Chunk, DocumentMark, Metadata } from './document.ts';
 
 /**
@@ -22,9 +23,9 @@ export function pointId(pipeline: string, documentId: string, chunkIndex: number
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
-/** Hash of what a vector is made from. Equal hashes mean equal vectors under one model. */
+/** Hash of what a vector is made from, whatever its line ends. Equal hashes mean equal vectors under one model. */
 export function textHash(prefix: string, text: string): string {
-  return shortHash([prefix, text]);
+  return shortHash([prefix, withPlainLineEnds(text)]);
 }
 
 /** JSON with sorted keys: equal metadata gives equal text, whatever the order it was read in. */

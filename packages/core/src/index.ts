@@ -2,6 +2,7 @@ export * from './base.ts';
 export * from './search.ts';
 export { Batcher, DEFAULT_BATCH_LIMITS, type BatchLimits } from './batcher.ts';
 export type { TextFormat } from './chunking/blocks.ts';
+export { withPlainLineEnds } from './chunking/line-ends.ts';
 export { embeddedText } from './chunking/embedded-text.ts';
 export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';

@@ -125,8 +125,9 @@ function tokensOf(chunks: readonly Chunk[]) {
   };
 }
 
-function toChunkable({ document: { text, title }, format }: DocumentToCompare): ChunkableText {
-  return { text, title, format };
+function toChunkable({ document, format }: DocumentToCompare): ChunkableText {
+  const { text, title, bodyStart = 0 } = document;
+  return { text, title, format, bodyStart };
 }
 
 function recordsOf(

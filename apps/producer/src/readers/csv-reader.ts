@@ -2,7 +2,6 @@ import { messageOf, type Origin } from '@embedline/core';
 import { describeDialect, findDialect } from './csv-dialect.ts';
 import { fieldsOf, type CsvDialect } from './csv-fields.ts';
 import { decodeUtf8 } from './decode-text.ts';
-import { withPlainLineEnds } from './line-ends.ts';
 import { firstNames } from './look-up.ts';
 import { peek } from './peek.ts';
 import { reject, type ReaderOptions, type ReadItem } from './read-item.ts';
@@ -112,7 +111,7 @@ function* readRecord(
       const name = header === null ? String(count + 1) : header[count];
       count += 1;
       if (name === undefined) surplus ||= field.toString('utf8').trim() !== '';
-      else fields[name] = withPlainLineEnds(decodeUtf8(field, options.encoding));
+      else fields[name] = decodeUtf8(field, options.encoding);
     }
   } catch (error) {
     yield reject(origin, { reason: messageOf(error), excerpt: bytes.toString('utf8', 0, 200) });

@@ -30,6 +30,7 @@ export async function sampleChunks(options: SampleOptions): Promise<string[]> {
     const pieces = chunk({
       text: document.text,
       title: document.title,
+      bodyStart: document.bodyStart ?? 0,
       format: isMarkdown ? 'markdown' : 'plain',
     });
     for (const { text, tokens: count } of pieces) {

@@ -1,9 +1,9 @@
-import { cutText, messageOf, type Origin } from '@embedline/core';
+import { cutText, messageOf, type Metadata, type Origin } from '@embedline/core';
 import { decodeUtf8 } from './decode-text.ts';
 import { FileProblem } from './file-blocks.ts';
-import { withPlainLineEnds } from './line-ends.ts';
+import { parseFrontMatter, type FrontMatter } from './front-matter.ts';
 import { reject, type ReaderOptions, type ReadItem, type ReadNote } from './read-item.ts';
-import { textProblem } from './record.ts';
+import { metadataOf, textProblem } from './record.ts';
 import { sidecarMetadata } from './sidecar.ts';
 
 export interface TextFile {
@@ -17,8 +17,8 @@ export interface TextFile {
 }
 
 /**
- * One file, one document, its line ends as \n. Metadata comes from a .json file of the same stem beside it, if there is
- * one that has it.
+ * One file, one document. Metadata comes from front matter (Markdown) and from a .json file of the same stem beside it, if
+ * there is one that has it; where both have a field, the .json file counts.
  */
 export async function* readText(
   blocks: AsyncIterable<Buffer>,
@@ -28,14 +28,18 @@ export async function* readText(
   const origin: Origin = { file };
   try {
     const bytes = await collect(blocks, options.limits.maxDocumentBytes);
-    const whole = withPlainLineEnds(decodeUtf8(bytes, options.encoding).replace(/^\uFEFF/, ''));
-    const { text, title } = format === 'markdown' ? takeFrontMatter(whole) : { text: whole, title: null };
-    const problem = textProblem(text, options);
+    const text = decodeUtf8(bytes, options.encoding).replace(/^\uFEFF/, '');
+    const matter = format === 'markdown' ? parseFrontMatter(text) : null;
+    const { fields = {}, bodyStart = 0 } = matter ?? {};
+    const problem = textProblem(bodyStart === 0 ? text : text.slice(bodyStart), options);
     if (problem !== null) throw new RangeError(problem);
     const notes: ReadNote[] = [];
-    const metadata = await sidecarMetadata(sidecar, origin, options, (note) => notes.push(note));
+    const tell = (note: ReadNote) => notes.push(note);
+    const beside = await sidecarMetadata(sidecar, origin, options, tell);
+    const metadata = withFrontMatter(beside, fields, origin, options, tell);
     yield* notes;
-    yield { type: 'document', document: { id, text, title, metadata, origin }, format };
+    const document = { id, text, bodyStart, title: titleOf(fields), metadata, origin };
+    yield { type: 'document', document, format };
   } catch (error) {
     // A file that cannot be read to its end makes the reading incomplete; one that is no text costs itself.
     if (!(error instanceof RangeError) || error instanceof FileProblem) throw error;
@@ -55,12 +59,23 @@ async function collect(blocks: AsyncIterable<Buffer>, maxBytes: number): Promise
   return Buffer.concat(parts);
 }
 
-/** Takes a leading `---` block off; its `title:` line, or else the first top heading, is the title. */
-function takeFrontMatter(whole: string): { text: string; title: string | null } {
-  const block = /^---\r?\n(?<matter>[^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(whole.slice(0, 65_536));
-  const text = block === null ? whole : whole.slice(block[0].length);
-  const named = /^title:[ \t]*(?<title>.+)$/m.exec(block?.groups?.['matter'] ?? '')?.groups?.['title'];
-  const heading = /^# (?<title>.+)$/m.exec(text.slice(0, 65_536))?.groups?.['title'];
-  const title = cutText((named ?? heading ?? '').trim().replace(/^(["'])(.*)\1$/, '$2'), 300);
-  return { text, title: title === '' ? null : title };
+/** What the front matter says where the file beside it says nothing. @throws RangeError with the reason */
+function withFrontMatter(
+  beside: Metadata,
+  fields: FrontMatter['fields'],
+  origin: Origin,
+  options: ReaderOptions,
+  tell: (note: ReadNote) => void,
+): Metadata {
+  const metadataFields = options.metadataFields.filter(({ name }) => !Object.hasOwn(beside, name));
+  const own = metadataOf({ fields, origin, format: 'markdown' }, { ...options, metadataFields }, tell);
+  return Object.assign(Object.create(null) as Metadata, own, beside);
+}
+
+/** The first heading of a document without one is found where its structure is. */
+function titleOf(fields: FrontMatter['fields']): string | null {
+  const title = Object.hasOwn(fields, 'title') ? fields['title'] : null;
+  const text = typeof title === 'number' ? String(title) : title;
+  if (typeof text !== 'string' || text.trim() === '') return null;
+  return cutText(text.toWellFormed().replaceAll(/\s+/g, ' ').trim(), 300);
 }

@@ -6,6 +6,7 @@ import { chunkBudget, type ChunkBudget } from './chunk-budget.ts';
 import type { ChunkingOptions } from './chunking-options.ts';
 import { chooseCuts } from './choose-cuts.ts';
 import { fitAtom, halve, type CountedAtom } from './fit-atom.ts';
+import { lineEndOffsets, withPlainLineEnds } from './line-ends.ts';
 import { measure } from './measured.ts';
 import { sectionTitle } from './section-title.ts';
 import { trim } from './white-space.ts';
@@ -48,7 +49,7 @@ export function createChunker(
   const { maxTokens, overlapTokens } = options;
   const budget = chunkBudget(options, counter);
   const { maxCharacters } = budget;
-  return (document) => {
+  return withAnyLineEnds((document) => {
     const { text, title, format = 'plain', bodyStart = 0 } = document;
     const whole = format === 'plain' ? wholeText(document, { counter, budget, maxTokens }) : null;
     if (whole !== null) return [{ index: 0, ...whole }];
@@ -67,6 +68,23 @@ export function createChunker(
         return toChunks(atoms.slice(first, cuts[index + 1]), atoms.slice(from, first), cutting);
       })
       .map((chunk, index) => ({ index, ...chunk }));
+  });
+}
+
+/**
+ * Cuts a text as if its line ends were plain, so that a corpus that goes from one system to another keeps its chunks, and
+ * gives the chunks as the text has them.
+ */
+function withAnyLineEnds(cut: (document: ChunkableText) => Chunk[]): (document: ChunkableText) => Chunk[] {
+  return (document) => {
+    const { text, bodyStart = 0 } = document;
+    if (!text.includes('\r')) return cut(document);
+    const offsets = lineEndOffsets(text);
+    const plain = { text: withPlainLineEnds(text), bodyStart: offsets.toPlain(bodyStart) };
+    return cut({ ...document, ...plain }).map((chunk) => {
+      const [start, end] = [offsets.toOriginal(chunk.start), offsets.toOriginal(chunk.end)];
+      return { ...chunk, text: text.slice(start, end), start, end };
+    });
   };
 }
 
