@@ -59,7 +59,7 @@ describe('front matter', () => {
       ['__proto__', 'x'],
       ['constructor', 'y'],
     ]);
-    const bomb = `---\na: &a [x, x, x, x, x, x, x, x, x]\n${[...'bcdefghij']
+    const bomb = `---\na: &a [x, x, x, x, x, x, x, x, x]\n${['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']
       .map(
         (name, index) =>
           `${name}: &${name} [${Array.from({ length: 9 }, () => `*${'abcdefghij'[index]}`).join(', ')}]`,
