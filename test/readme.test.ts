@@ -45,6 +45,10 @@ describe('README', () => {
       await writeFile(join(bench.directory, 'books', 'one.txt'), 'A book about whales.');
       await writeFile(join(bench.directory, 'books', 'one.json'), '{"year":1851}');
       await writeFile(join(bench.directory, 'data.jsonl'), '{"key":"a","body":"A record."}\n');
+      await writeFile(
+        join(bench.directory, 'users.csv'),
+        'id;text;year;zip;active\n1;A user.;1999;01234;yes\n',
+      );
       const run = commands.filter((line) => line.startsWith('npx embedline '));
       expect(run.length).toBeGreaterThanOrEqual(8);
       for (const line of run) {
