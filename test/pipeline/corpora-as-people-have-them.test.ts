@@ -71,7 +71,7 @@ test('13.8, 13.9, 13.17 plan, ingest and verify tell what was found out, left ou
   ]);
 });
 
-test('13.15 LF to CRLF embeds nothing and writes nothing', async () => {
+test('13.15 LF to CRLF embeds nothing, and moves the offsets', async () => {
   const text = ['# Head', '', 'A paragraph', 'of two lines.', '', 'Another.'].join('\n');
   const files = { 'in/a.md': text, 'in/b.txt': text, 'in/c.csv': `id,text\n1,"${text}"\n` };
   const bench = await benchWith(files);
@@ -79,9 +79,11 @@ test('13.15 LF to CRLF embeds nothing and writes nothing', async () => {
   for (const [name, content] of Object.entries(files))
     await writeFile(join(bench.directory, name), content.replaceAll('\n', '\r\n'));
   expect(summary(await plan(bench, 'in'))).toMatchObject({
-    documents: { unchanged: 3, changed: 0 },
-    chunks: { embedded: 0, payloadUpdated: 0 },
+    documents: { changed: 3 },
+    chunks: { embedded: 0, reused: 0, payloadUpdated: 3 },
   });
+  expect(await ingest(bench, 'in')).toMatchObject({ code: 0 });
+  expect(summary(await plan(bench, 'in'))).toMatchObject({ documents: { unchanged: 3 } });
 });
 
 describe('13.10 --on-duplicate', () => {

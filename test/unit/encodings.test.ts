@@ -1,3 +1,4 @@
+import { textHash } from '@embedline/core';
 import { describe, expect, test } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { folderWith, readCorpus } from '../support/read-corpus.ts';
@@ -100,7 +101,7 @@ describe('13.11 other encodings', () => {
 });
 
 describe('13.15 line ends', () => {
-  test('LF, CRLF and old Mac ends are one text, in text, Markdown and CSV', async () => {
+  test('LF, CRLF and old Mac ends are kept, and are one text to what is hashed, in text, Markdown and CSV', async () => {
     const written = (end: string) => ({
       'a.txt': ['one', 'two', '', 'three'].join(end),
       'b.md': ['# Title', '', 'Text.'].join(end),
@@ -109,10 +110,12 @@ describe('13.15 line ends', () => {
     const [lf, crlf, cr] = await Promise.all(
       ['\n', '\r\n', '\r'].map(async (end) => readCorpus(await folderWith(written(end)))),
     );
-    const said = (found: typeof lf) => found?.documents.map(({ id, text, title }) => ({ id, text, title }));
+    const said = (found: typeof lf) =>
+      found?.documents.map(({ id, text, title }) => ({ id, hash: textHash('', text), title }));
     expect(said(lf)).toHaveLength(4);
     expect(said(crlf)).toEqual(said(lf));
     expect(said(cr)).toEqual(said(lf));
+    expect(crlf?.documents[0]?.text).toBe('one\r\ntwo\r\n\r\nthree');
   });
 
   test('JSON lines of an old Mac are lines', async () => {
