@@ -20,7 +20,7 @@ export type IngestFlags = PipelineFlags & {
  * definition's schema, so that a flag that was given can be told from one that was not.
  */
 export function addPipelineOptions(command: Command): Command {
-  return addCorpusOptions(command)
+  addCorpusOptions(command)
     .option(
       '-c, --collection <name>',
       'the collection; without it the arguments are names of configured pipelines',
@@ -68,6 +68,14 @@ export function addPipelineOptions(command: Command): Command {
     .option('--rebuild', 'build a new generation even if nothing that decides has changed')
     .option('--no-reuse', 'embed every new text, also one that has a vector already')
     .option('--json', 'one JSON object per line on stdout, the summary last');
+  return leaveOutNegations(command);
+}
+
+/** Without this, commander sets a `--no-` flag that is not on the command line to true, over the configuration file's false. */
+function leaveOutNegations(command: Command): Command {
+  for (const option of command.options)
+    if (option.negate) command.setOptionValue(option.attributeName(), undefined);
+  return command;
 }
 
 /** The flags that only a run has that writes. */

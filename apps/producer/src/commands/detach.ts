@@ -18,9 +18,6 @@ const CARRIED = new Set([
   'all',
 ]);
 
-/** Flags of the form `--no-ignore`. */
-const NEGATABLE = new Set(['sidecars', 'header', 'ignore']);
-
 /** `embedline ingest NAME --detach`: asks whoever serves for an ingest. @returns the exit code */
 export async function detach(
   definitions: readonly PipelineDefinition[],
@@ -32,9 +29,7 @@ export async function detach(
       'USAGE',
       '--detach takes names of configured pipelines: whoever serves reads their sources.',
     );
-  // A flag that is only there to be negated is true when nobody gave it.
-  const given = Object.entries(flags).filter(([flag, value]) => value !== true || !NEGATABLE.has(flag));
-  const others = given.map(([flag]) => flag).filter((flag) => !CARRIED.has(flag));
+  const others = Object.entries(flags).filter(([flag, value]) => value !== undefined && !CARRIED.has(flag));
   if (others.length > 0) {
     throw new EmbedlineError(
       'USAGE',
@@ -53,10 +48,9 @@ export async function detach(
   return EXIT.done;
 }
 
-/** `maxLineBytes` is `--max-line-bytes`, `ignore` is `--no-ignore`. */
-function asTyped(flag: string): string {
-  const form = NEGATABLE.has(flag) ? '--no-' : '--';
-  return `${form}${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** `maxLineBytes` is `--max-line-bytes`, and `ignore: false` is `--no-ignore`. */
+function asTyped([flag, value]: [string, unknown]): string {
+  return `${value === false ? '--no-' : '--'}${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function optionsOf(flags: IngestFlags): IngestRequestOptions {

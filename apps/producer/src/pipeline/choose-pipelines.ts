@@ -81,15 +81,12 @@ function fromFile(name: string, file: ConfigFile | null, flags: PipelineFlags): 
   return { ...parse({ collection: name, ...file.inputs.get(name), ...given(flags) }), name, directory };
 }
 
-/** Keys that have a flag `--no-...`. */
-const NEGATABLE = new Set(['reuse', 'header', 'ignore', 'sidecars']);
-
 /** The flags that say something of the pipeline, as a definition says it. */
 function given(flags: PipelineFlags): Record<string, unknown> {
   const keys = Object.keys(pipelineSchema.shape).filter((key) => key !== 'collection');
-  const entries = keys.flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]] as const]));
-  // commander fills in true for a --no- flag that was not given.
-  return Object.fromEntries(entries.filter(([key, value]) => !NEGATABLE.has(key) || value === false));
+  return Object.fromEntries(
+    keys.flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]] as const])),
+  );
 }
 
 function parse(input: Record<string, unknown>) {
