@@ -85,6 +85,7 @@ function pass(
   const send = target.protocol === 'https:' ? sendSecurely : sendPlainly;
   const onward = send(target, { method, headers }, (answer) => {
     if (fault?.kind === 'reset-after') answer.resume().on('end', () => request.socket.destroy());
+    else if (response.destroyed) answer.resume();
     else if (fault?.kind === 'update-status') void replaceStatus(answer, response, fault.status);
     else {
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', answer.rawHeaders);

@@ -20,6 +20,7 @@ export async function recordRun(ledger: RunLedger, changes: Partial<RunSpec> = {
     generation: { collection, name: `${collection}--g1-00000000`, identity: 'x' },
     model: MANIFEST.model,
     runSequence: 1,
+    ...changes,
   });
   return runId;
 }

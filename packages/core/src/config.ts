@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { DEFAULT_PREFIX } from './default-prefix.ts';
 import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
 import { passwordsOf, rememberSecrets } from './redact.ts';
@@ -48,7 +49,7 @@ export const environmentVariables = {
     default: 'https://huggingface.co',
   },
   HF_TOKEN: { description: 'token for hub models that ask for one', default: 'none' },
-  EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: '{embedline}' },
+  EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: DEFAULT_PREFIX },
   EMBEDLINE_LOG_LEVEL: { description: 'fatal, error, warn, info, debug or trace', default: 'info' },
   EMBEDLINE_NO_INSTALL: { description: '1 forbids installing redis-server with apt-get', default: '0' },
   NO_COLOR: { description: 'anything: no colours', default: 'colours on a terminal' },
@@ -98,7 +99,7 @@ const schema = z.object({
     .string()
     // Redis hashes what stands between the first { and the first } behind it, and the whole key when that is nothing.
     .regex(/^[^{]*\{[^{}]+\}/, 'expected a prefix with a hash tag, e.g. {embedline}')
-    .default('{embedline}'),
+    .default(DEFAULT_PREFIX),
   EMBEDLINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   EMBEDLINE_NO_INSTALL: flag,
 });

@@ -31,6 +31,7 @@ import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
 import { planPipeline } from './plan.ts';
 import { reportProgress } from './report-progress.ts';
+import { tellForeignRuns } from './tell-foreign-runs.ts';
 import { tellOutages } from './tell-outages.ts';
 
 /** `embedline ingest`: makes the collections match their corpora, one after the other. @returns the exit code */
@@ -70,6 +71,7 @@ export async function ingestPipeline(
   // Nobody but a person brings a private Redis back: that is told after a minute, not waited for.
   const isPrivate = config.redisUrl === null;
   const services = await openRunServices(context, releasers, isPrivate ? {} : { patience });
+  await tellForeignRuns(context, services.runs, store);
   const progress = reportProgress({ context, services, json });
   releasers.add(() => progress.close());
   let started: RunSpec | null = null;

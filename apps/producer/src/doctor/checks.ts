@@ -1,6 +1,7 @@
 import type { Check } from './check.ts';
 import { configuration } from './configuration.ts';
 import { disk } from './disk.ts';
+import { foreignRuns } from './foreign-runs.ts';
 import { model } from './model.ts';
 import { redis } from './redis.ts';
 import { runtime } from './runtime.ts';
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   workers,
   runs,
   vectorStore,
+  foreignRuns,
   transport,
   model,
   texts,

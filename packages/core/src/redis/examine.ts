@@ -1,3 +1,4 @@
+import { DEFAULT_PREFIX } from '../default-prefix.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { describeFinding, ok, problem, warning, type Finding } from '../finding.ts';
 import { redisNowMs } from './clock.ts';
@@ -29,7 +30,7 @@ export async function examineRedis(
   redis: RedisConnection,
   options: ExamineRedisOptions = {},
 ): Promise<Finding[]> {
-  const { prefix = '{embedline}' } = options;
+  const { prefix = DEFAULT_PREFIX } = options;
   const info = await readInfo(await ownerOf(redis, prefix));
   const facts =
     info === null

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { DEFAULT_PREFIX } from '../default-prefix.ts';
 import { EmbedlineError, isEmbedlineError, messageOf } from '../errors.ts';
 import { loginOf, NO_REDIS_ACCESS, type RedisAccess } from './access.ts';
 import {
@@ -35,7 +36,7 @@ interface Probing {
  * @throws EmbedlineError CONFIG_INVALID, REDIS_UNREACHABLE, REDIS_UNSUITABLE; retryable when it may pass by itself
  */
 export async function probeRedis(url: string, options: ProbeRedisOptions = {}): Promise<void> {
-  const { access = NO_REDIS_ACCESS, prefix = '{embedline}', signal } = options;
+  const { access = NO_REDIS_ACCESS, prefix = DEFAULT_PREFIX, signal } = options;
   const probing: Probing = { access, prefix, signal };
   const address = parseRedisUrl(url);
   // Only here is it known whether a password stands anywhere.
