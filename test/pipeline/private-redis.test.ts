@@ -1,9 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { acquireRedis, checkRedis, connectRedis, probeRedis } from '@embedline/core';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { testBench } from '../support/cli.ts';
@@ -35,6 +37,13 @@ async function holder(dataDirectory: string) {
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   await until('the lease is held', () => output !== '');
   return { child, origin: output.trim(), exited: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+/** Their process IDs, by words of their command lines. */
+async function processesWith(...words: string[]): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,args=']);
+  const lines = stdout.split('\n').filter((line) => words.every((word) => line.includes(word)));
+  return lines.map((line) => Number.parseInt(line, 10));
 }
 
 async function urlIn(directory: string): Promise<string> {
@@ -108,6 +117,48 @@ describe('the private Redis', () => {
     b.child.kill('SIGKILL');
     await Promise.all([a.exited, b.exited]);
     expect(await answers(url)).toBe(true);
+    await until('it is stopped', async () => !(await answers(url)));
+  });
+
+  test('is watched again when its watcher was killed, also by users that joined it', async () => {
+    const directory = await temporaryDirectory();
+    const [a, b] = await Promise.all([holder(directory), holder(directory)]);
+    const url = await urlIn(directory);
+    const redis = connectRedis({ url, role: 'producer' });
+    onTestFinished(() => redis.disconnect());
+    const watchers = async () =>
+      String(await redis.client('LIST')).split(' name=embedline-watcher ').length - 1;
+    await until('it is watched', async () => (await watchers()) === 1);
+    for (const pid of await processesWith('watch-server.ts', directory)) process.kill(pid, 'SIGKILL');
+    await until('it is not', async () => (await watchers()) === 0);
+    if (a.origin === 'started') a.child.kill('SIGKILL');
+    else b.child.kill('SIGKILL');
+    await until('it is watched again', async () => (await watchers()) > 0);
+    redis.disconnect();
+    a.child.kill('SIGKILL');
+    b.child.kill('SIGKILL');
+    await until('it is stopped', async () => !(await answers(url)));
+  });
+
+  test('is stopped when its user ends while it starts', async () => {
+    const directory = await temporaryDirectory();
+    const stop = new AbortController();
+    const acquiring = acquireRedis({
+      dataDirectory: directory,
+      noInstall: true,
+      announce,
+      signal: stop.signal,
+    });
+    const outcome = acquiring.then(
+      () => 'acquired',
+      () => 'stopped',
+    );
+    // Written just before the server is started.
+    await until('it is to be started', () => existsSync(join(directory, 'redis', 'redis.conf')));
+    stop.abort();
+    expect(await outcome).toBe('stopped');
+    const url = await urlIn(directory);
+    await until('it is there', () => answers(url));
     await until('it is stopped', async () => !(await answers(url)));
   });
 

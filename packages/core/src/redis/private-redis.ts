@@ -1,17 +1,15 @@
-import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { environmentWithoutSecrets } from '../child-environment.ts';
 import { messageOf } from '../errors.ts';
 import { within } from '../lifecycle.ts';
 import type { RedisAccess } from './access.ts';
 import { connectRedis, type RedisConnection } from './connection.ts';
 import { withFileMutex } from './file-mutex.ts';
+import { keepWatched, LEASE_NAME, startWatcher } from './keep-watched.ts';
 import { locateServer } from './locate-server.ts';
 import { probeRedis } from './probe.ts';
-import { serverUrl, startServer, type ServerAddress } from './server-process.ts';
+import { newAddress, serverUrl, startServer, type ServerAddress } from './server-process.ts';
 
 export interface AcquireRedisOptions {
   /** Folder of the private server's data and state: `<dataDirectory>/redis`. */
@@ -36,8 +34,6 @@ export interface RedisLease {
   close(): Promise<void>;
 }
 
-/** Users of a private Redis are its connections of this name: one that was killed is gone by itself. */
-const LEASE_NAME = 'embedline-lease';
 const STATE_FILE = 'server.json';
 /** Leaving takes no longer, whatever the server or another user does. */
 const LEAVE_DEADLINE_MS = 5_000;
@@ -76,24 +72,20 @@ async function joinOrStart(
   return lease(address, 'started', { options, directory, mutex });
 }
 
-/** @param address where it is to answer; defaults to a free port and a new password */
+/** @param known where it is to answer; defaults to a free port and a new password */
 async function start(
   options: AcquireRedisOptions,
   directory: string,
-  address?: ServerAddress,
+  known?: ServerAddress,
 ): Promise<ServerAddress> {
   const source = await locateServer(options);
-  const started = await startServer(source, { directory, signal: options.signal, address });
+  const address = known ?? (await newAddress());
   const stateFile = join(directory, STATE_FILE);
-  await writeFile(stateFile, JSON.stringify(started), { mode: 0o600 });
-  const program = fileURLToPath(new URL('./watch-server.ts', import.meta.url));
-  // It outlives this process, which may be killed, and is not in reach of its Ctrl-C.
-  spawn(process.execPath, ['--max-semi-space-size=1', program, stateFile, LEASE_NAME], {
-    detached: true,
-    stdio: 'ignore',
-    env: environmentWithoutSecrets(),
-  }).unref();
-  return started;
+  await writeFile(stateFile, JSON.stringify(address), { mode: 0o600 });
+  // Before the server: this process may be killed at any moment, and the server would then be left to nobody.
+  startWatcher(stateFile);
+  await startServer(source, { directory, signal: options.signal, address });
+  return address;
 }
 
 /** The server that the state file names, if it answers to the password there: another program on that port will not. */
@@ -122,9 +114,11 @@ async function lease(
   const presence = connectRedis({ url, role: 'producer', name: LEASE_NAME });
   await presence.ping();
   const restarts = place.options.restart === false ? null : restartWhenDead(presence, address, place);
+  const watch = keepWatched(presence, join(place.directory, STATE_FILE));
   let closing: Promise<void> | null = null;
   const close = async () => {
     restarts?.close();
+    watch.close();
     const leaving = withFileMutex(place.mutex, () => leave(presence), AbortSignal.timeout(LEAVE_DEADLINE_MS));
     // A server that is left running is stopped by its watcher.
     await within(

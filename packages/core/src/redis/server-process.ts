@@ -23,12 +23,17 @@ export function serverUrl({ port, password }: ServerAddress): string {
   return `redis://:${password}@127.0.0.1:${port}`;
 }
 
+/** A free port and a new password. */
+export async function newAddress(): Promise<ServerAddress> {
+  return { port: await freePort(), password: randomBytes(24).toString('hex') };
+}
+
 export interface StartServerOptions {
   /** Of its data. */
   readonly directory: string;
   readonly signal?: AbortSignal | undefined;
-  /** Where it is to answer. Defaults to a free port and a new password. */
-  readonly address?: ServerAddress | undefined;
+  /** Where it is to answer. */
+  readonly address: ServerAddress;
 }
 
 /**
@@ -36,13 +41,9 @@ export interface StartServerOptions {
  * detached from the terminal's process group, so that Ctrl-C reaches its users and not the server.
  * @throws EmbedlineError REDIS_UNREACHABLE with the end of the server's log when it does not come up
  */
-export async function startServer(source: ServerSource, options: StartServerOptions): Promise<ServerAddress> {
-  const { directory, signal } = options;
+export async function startServer(source: ServerSource, options: StartServerOptions): Promise<void> {
+  const { directory, signal, address } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const address = options.address ?? {
-    port: await freePort(),
-    password: randomBytes(24).toString('hex'),
-  };
   const inDocker = source.kind === 'docker';
   const config = join(directory, 'redis.conf');
   await writeFile(config, configuration(address, inDocker ? '/data' : directory, inDocker), { mode: 0o600 });
@@ -58,7 +59,7 @@ export async function startServer(source: ServerSource, options: StartServerOpti
     signal?.throwIfAborted();
     try {
       await probeRedis(serverUrl(address));
-      return address;
+      return;
     } catch (cause) {
       if (Date.now() > deadlineMs) throw await startFailed(directory, cause);
       await delay(50);
