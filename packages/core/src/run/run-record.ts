@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import { assertNotNewer, formatVersionSchema } from '../format-version.ts';
-import { modelIdSchema, revisionSchema } from '../embedder/model-id.ts';
+import { storedModelSpecSchema } from '../embedder/model-spec.ts';
 import type { Outage } from '../outages.ts';
 import { parseStored } from '../redis/stored-value.ts';
 import { NO_PRODUCER_COUNTS, type ProducerCounts, type RunProgress, type RunSpec } from './run.ts';
@@ -26,17 +26,7 @@ const runSpecSchema: z.ZodType<RunSpec> = z.looseObject({
   collection: name,
   storeKind: z.enum(['sqlite', 'qdrant']),
   generation: z.looseObject({ collection: name, name, identity: name }),
-  model: z.looseObject({
-    id: modelIdSchema,
-    revision: revisionSchema.exactOptional(),
-    hash: z.string().regex(/^[0-9a-f]{64}$/),
-    dtype: z.string().max(20),
-    pooling: z.enum(['mean', 'cls']),
-    dimensions: z.int().positive().max(65_536),
-    maxTokens: z.int().positive(),
-    passagePrefix: z.string().max(1000),
-    queryPrefix: z.string().max(1000),
-  }),
+  model: storedModelSpecSchema,
   embedTitle: z.literal(true).exactOptional(),
   runSequence: z.int().positive(),
   startedAtMs: z.int().positive(),

@@ -4,9 +4,14 @@ const COLLECTION_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 const GENERATION_NAME =
   /^(?<collection>[A-Za-z0-9][A-Za-z0-9_.-]{0,99})--g(?<number>[1-9][0-9]{0,8})-[0-9a-f]{8}$/;
 
+/** True for a public name that every store takes. */
+export function isCollectionName(name: string): boolean {
+  return COLLECTION_NAME.test(name) && !GENERATION_NAME.test(name);
+}
+
 /** @throws EmbedlineError USAGE when the name cannot be a public collection name in every store */
 export function assertCollectionName(name: string): void {
-  if (COLLECTION_NAME.test(name) && !GENERATION_NAME.test(name)) return;
+  if (isCollectionName(name)) return;
   throw new EmbedlineError(
     'USAGE',
     `Collection name ${JSON.stringify(name)} is not usable: take 1 to 100 letters, digits, '_', '.' or '-', ` +

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storedModelSpecSchema } from '../../embedder/model-spec.ts';
 import { EmbedlineError } from '../../errors.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
 
@@ -22,17 +23,7 @@ const mainSchema = z.object({
   complete: z.boolean(),
   schemaVersion: z.int(),
   createdAt: z.string(),
-  model: z.object({
-    id: z.string(),
-    revision: z.string().exactOptional(),
-    hash: z.string(),
-    dtype: z.string(),
-    pooling: z.enum(['mean', 'cls']),
-    dimensions: z.int().positive(),
-    maxTokens: z.int().positive(),
-    passagePrefix: z.string(),
-    queryPrefix: z.string(),
-  }),
+  model: storedModelSpecSchema,
 });
 
 export type CollectionMetadata = Record<string, unknown>;

@@ -6,16 +6,8 @@ import { EmbedlineError } from '../../errors.ts';
 import { generationName } from '../generation-name.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
 import { migrate } from './file-version.ts';
+import { readGeneration, readManifest } from './stored-generation.ts';
 import { openDatabase, translateErrors, waitAsynchronously, whenFree, writeTransaction } from './database.ts';
-
-interface GenerationRow {
-  readonly collection: string;
-  readonly name: string;
-  readonly number: number;
-  readonly identity: string;
-  readonly manifest: string;
-  readonly live: number;
-}
 
 const CATALOGUE_SCHEMA = `
   BEGIN IMMEDIATE;
@@ -47,7 +39,7 @@ export class Catalogue {
 
   /** Oldest first. */
   async list(collection?: string): Promise<Generation[]> {
-    const rows = (await whenFree(this.#file, () =>
+    const rows = await whenFree(this.#file, () =>
       this.#database
         .prepare(
           `SELECT g.collection, g.name, g.number, g.identity, g.manifest, a.name IS NOT NULL AS live
@@ -55,8 +47,8 @@ export class Catalogue {
            WHERE ?1 IS NULL OR g.collection = ?1 ORDER BY g.collection, g.number`,
         )
         .all(collection ?? null),
-    )) as unknown as GenerationRow[];
-    return rows.map(toGeneration);
+    );
+    return rows.map((row) => readGeneration(row, this.#file));
   }
 
   /** Gives out the next number of a collection; a number is never given out twice, also after its generation went. */
@@ -118,7 +110,7 @@ export class Catalogue {
   #changeManifest(name: string, change: (manifest: GenerationManifest) => GenerationManifest): void {
     const row = this.#database.prepare('SELECT manifest FROM generation WHERE name = ?').get(name);
     if (row === undefined) throw gone(name);
-    const changed = change(JSON.parse(String(row['manifest'])) as GenerationManifest);
+    const changed = change(readManifest(row['manifest'], name, this.#file));
     this.#database
       .prepare('UPDATE generation SET manifest = ? WHERE name = ?')
       .run(JSON.stringify(changed), name);
@@ -127,17 +119,6 @@ export class Catalogue {
   #write<T>(write: () => T): Promise<T> {
     return writeTransaction(this.#database, this.#file, write);
   }
-}
-
-function toGeneration(row: GenerationRow): Generation {
-  return {
-    collection: row.collection,
-    name: row.name,
-    number: row.number,
-    identity: row.identity,
-    live: row.live === 1,
-    manifest: JSON.parse(row.manifest) as GenerationManifest,
-  };
 }
 
 function gone(name: string): EmbedlineError {

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbedlineError } from '../../errors.ts';
 import { IMPATIENT, type Patience } from '../../outages.ts';
+import { safeText } from '../../safe-text.ts';
 import { assertCollectionName, parseGenerationName } from '../generation-name.ts';
 import type {
   Generation,
@@ -94,6 +95,8 @@ class SqliteStore implements VectorStore {
 
   async dropGeneration(generation: Generation, options: ReadOptions = {}): Promise<void> {
     this.#assertOpen(options.signal);
+    // Refuses a forged name before anything is changed.
+    this.#file(generation.name);
     await this.#waitOut(() => this.#catalogue.remove(generation.name), options);
     await this.#unlink(generation.name);
   }
@@ -168,7 +171,13 @@ class SqliteStore implements VectorStore {
     for (const suffix of ['', '-wal', '-shm']) await rm(`${this.#file(name)}${suffix}`, { force: true });
   }
 
+  /** @throws EmbedlineError STORE_UNSUITABLE for a name that could lead out of the folder */
   #file(name: string): string {
+    if (parseGenerationName(name) === null)
+      throw new EmbedlineError(
+        'STORE_UNSUITABLE',
+        `${JSON.stringify(safeText(name.slice(0, 200)))} is not the name of a generation, so no file of the store has it. Nothing was changed.`,
+      );
     return join(this.#options.directory, `${name}.db`);
   }
 
