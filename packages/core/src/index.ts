@@ -8,7 +8,7 @@ export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
-export { environmentOfCommands, environmentOfHook, environmentOfWorkers } from './child-environment.ts';
+export { environmentNamed, environmentOfCommands, environmentOfWorkers } from './child-environment.ts';
 export type {
   Chunk,
   ChunkRecord,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { variableSchema } from './reading-schema.ts';
 
 const textSchema = z.string().min(1, 'expected a text that is not empty');
-const variableSchema = z.string().regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable');
 
 const webhookSchema = z
   .string()

@@ -91,7 +91,8 @@ function reading(
 
 function sourceOf(source: SourceDefinition, types: ReadonlyMap<string, MetadataType>): Source {
   if (typeof source === 'string') return source;
-  const from = 'path' in source ? { path: source.path } : { command: source.command };
+  const from =
+    'path' in source ? { path: source.path } : { command: source.command, environment: source.environment };
   return { ...from, ...reading(source, types) };
 }
 

@@ -5,6 +5,10 @@ import { knownEncoding } from '../readers/encoding-names.ts';
 import { parseMetadataFields } from '../readers/metadata-fields.ts';
 
 const textSchema = z.string().min(1, 'expected a text that is not empty');
+/** The name of an environment variable, never its value. */
+export const variableSchema = z
+  .string()
+  .regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable');
 const formatSchema = z.enum(['jsonl', 'csv', 'text', 'markdown']);
 
 /** A schema of what a function reads, which throws a RangeError for what it cannot. */
@@ -65,11 +69,16 @@ export const sourceSchema = z.union(
   [
     textSchema,
     z.strictObject({ path: textSchema, ...readingShape }),
-    z.strictObject({ command: z.array(textSchema).min(1, 'expected at least a program'), ...readingShape }),
+    z.strictObject({
+      command: z.array(textSchema).min(1, 'expected at least a program'),
+      /** Variables of the environment that the program gets besides the usual ones (PATH, HOME, LANG and the like). */
+      environment: z.array(variableSchema).optional(),
+      ...readingShape,
+    }),
   ],
   {
     error:
-      'expected a path, a glob, "-", { path: "./folder", ... } or { command: ["program", "argument", ...], ... }, ' +
+      'expected a path, a glob, "-", { path: "./folder", ... } or { command: ["program", "argument", ...], environment: ["VARIABLE"], ... }, ' +
       `where ... may be ${Object.keys(readingShape).join(', ')}`,
   },
 );

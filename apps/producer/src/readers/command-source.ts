@@ -7,6 +7,8 @@ import type { SourceFormat } from './read-item.ts';
 /** A program whose standard output is read as one file. It is started directly: no shell sees its arguments. */
 export interface CommandSource {
   readonly command: readonly string[];
+  /** Variables of the environment that it gets besides the usual ones. Defaults to none. */
+  readonly environment?: readonly string[] | undefined;
   /** Defaults to the pipeline's format, else jsonl. */
   readonly format?: SourceFormat | undefined;
 }
@@ -34,7 +36,7 @@ export async function* commandBlocks(
   const child = spawn(program, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: environmentOfCommands(),
+    env: environmentOfCommands(source.environment ?? []),
   });
   const stderr = rememberEnd(child);
   const ended = waitForEnd(child);

@@ -1,5 +1,11 @@
 import { spawn } from 'node:child_process';
-import { environmentOfHook, messageOf, redactSecrets, rememberSecrets } from '@embedline/core';
+import {
+  environmentNamed,
+  environmentOfCommands,
+  messageOf,
+  redactSecrets,
+  rememberSecrets,
+} from '@embedline/core';
 import type { FailureHook } from '../pipeline/failure-hook.ts';
 import { safeText } from '../terminal/safe-text.ts';
 
@@ -43,7 +49,7 @@ async function runCommand(
     // A process group of its own, so that all of it ends when its time is over.
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
-    env: environmentOfHook(environment),
+    env: environmentOfCommands(environment),
   });
   let tail = '';
   child.stderr
@@ -100,7 +106,7 @@ async function post(webhook: string, hook: FailureHook, body: string, signal: Ab
 }
 
 function headersOf({ headers }: FailureHook): Record<string, string> {
-  const values = environmentOfHook(Object.values(headers));
+  const values = environmentNamed(Object.values(headers));
   rememberSecrets(Object.values(headers).map((variable) => values[variable]));
   return Object.fromEntries(
     Object.entries(headers).map(([name, variable]) => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { environmentWithoutSecrets } from '../child-environment.ts';
+import { environmentOfInstallers } from '../child-environment.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 
 const run = promisify(execFile);
@@ -69,7 +69,7 @@ async function dockerServes({ announce, signal }: LocateOptions): Promise<boolea
   if (!(await dockerRuns())) return false;
   const stop = signal === undefined ? {} : { signal };
   const docker = (args: readonly string[], timeout: number) =>
-    run('docker', args, { timeout, env: environmentWithoutSecrets(), ...stop }).then(
+    run('docker', args, { timeout, env: environmentOfInstallers(), ...stop }).then(
       () => true,
       () => false,
     );
@@ -81,7 +81,7 @@ async function dockerServes({ announce, signal }: LocateOptions): Promise<boolea
 async function dockerRuns(): Promise<boolean> {
   return run('docker', ['info', '--format', '{{.ServerVersion}}'], {
     timeout: 5_000,
-    env: environmentWithoutSecrets(),
+    env: environmentOfInstallers(),
   }).then(
     ({ stdout }) => stdout.trim() !== '',
     () => false,
@@ -99,7 +99,7 @@ async function install({ announce, signal }: LocateOptions): Promise<void> {
     'No Redis is here: installing redis-server with apt-get (EMBEDLINE_NO_INSTALL=1 forbids this) ...',
   );
   const options = {
-    env: { ...environmentWithoutSecrets(), DEBIAN_FRONTEND: 'noninteractive' },
+    env: { ...environmentOfInstallers(), DEBIAN_FRONTEND: 'noninteractive' },
     maxBuffer: 64 * 1024 * 1024,
     ...(signal === undefined ? {} : { signal }),
   };
