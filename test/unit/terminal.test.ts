@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FORMAT_VERSION, NO_PRODUCER_COUNTS, type ConnectedWorker, type RunProgress } from '@embedline/core';
+import { FORMAT_VERSION, type ConnectedWorker } from '@embedline/core';
 import { formatCount, formatDuration, formatRate } from '../../apps/producer/src/terminal/format.ts';
 import { renderHits } from '../../apps/producer/src/terminal/hits.ts';
 import { progressLine } from '../../apps/producer/src/terminal/progress-line.ts';
@@ -8,55 +8,9 @@ import { displayWidth, safeText, truncate } from '../../apps/producer/src/termin
 import { styleFor } from '../../apps/producer/src/terminal/style.ts';
 import { renderSummary, summaryJson } from '../../apps/producer/src/terminal/summary.ts';
 import { renderTable } from '../../apps/producer/src/terminal/table.ts';
-import { MANIFEST } from '../support/points.ts';
+import { runOf } from '../support/run-of.ts';
 
 const plain = styleFor({ isTTY: false, columns: 100 }, {});
-
-function runOf(changes: Partial<RunProgress> & { counts?: Partial<RunProgress['producer']> }): RunProgress {
-  const { counts, ...rest } = changes;
-  return {
-    spec: {
-      version: FORMAT_VERSION,
-      runId: 'r1',
-      pipeline: 'docs',
-      collection: 'docs',
-      storeKind: 'sqlite',
-      generation: { collection: 'docs', name: 'docs--g1-00000000', identity: 'x' },
-      model: MANIFEST.model,
-      runSequence: 1,
-      startedAtMs: 1_000_000,
-    },
-    state: 'running',
-    stage: 'embedding',
-    sealed: true,
-    producer: {
-      ...NO_PRODUCER_COUNTS,
-      documentsRead: 10,
-      documentsNew: 10,
-      chunksTotal: 1000,
-      chunksEnqueued: 900,
-      chunksSkipped: 100,
-      batchesTotal: 9,
-      ...counts,
-    },
-    workers: {
-      batchesDone: 4,
-      chunksEmbedded: 400,
-      tokensEmbedded: 40_000,
-      chunksTruncated: 0,
-      bytesDone: 1,
-    },
-    deadLetters: 0,
-    deadLettersByCode: {},
-    endedAtMs: null,
-    elapsedMs: 20_000,
-    message: null,
-    waitingFor: null,
-    chunksPerSecond: 50,
-    byWorker: [],
-    ...rest,
-  };
-}
 
 test('numbers and times', () => {
   expect([0, 999, 1000, 1_234_567].map(formatCount)).toEqual(['0', '999', '1,000', '1,234,567']);

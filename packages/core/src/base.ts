@@ -17,6 +17,6 @@ export { DEFAULT_LOCK_DURATION_MS } from './lock-duration.ts';
 export { guardOutput, type GuardedOutput } from './output.ts';
 export { IMPATIENT, Outages, type Outage, type OutagesOptions, type Patience } from './outages.ts';
 export { redactError, redactSecrets, rememberSecrets } from './redact.ts';
-export { safeText } from './safe-text.ts';
+export { safeJson, safeText } from './safe-text.ts';
 export { throttle } from './throttle.ts';
 export { VERSION } from './version.ts';

@@ -9,6 +9,7 @@ import {
 import { claimCollection, type CollectionClaim } from '../ingest/claim-collection.ts';
 import { confirm, isTerminal } from '../terminal/confirm.ts';
 import { formatCount } from '../terminal/format.ts';
+import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import {
   EXIT,
@@ -47,7 +48,7 @@ export async function listCollections(flags: CollectionsFlags, context: CommandC
     return EXIT.done;
   }
   if (rows.length === 0) printLine(context.stdout, `No collections in ${store.location} yet.`);
-  else printLine(context.stdout, render(rows));
+  else printLine(context.stdout, render(rows, context.style));
   return EXIT.done;
 }
 
@@ -195,11 +196,11 @@ function generationJson({ collection, name, live, manifest }: Generation, points
   };
 }
 
-function render(rows: readonly { generation: Generation; points: number | null }[]): string {
+function render(rows: readonly { generation: Generation; points: number | null }[], style: Style): string {
   return renderTable(
     [
       { header: 'COLLECTION' },
-      { header: 'GENERATION' },
+      { header: 'GENERATION', whole: true },
       { header: 'STATE' },
       { header: 'POINTS', align: 'right' },
       { header: 'MODEL' },
@@ -213,5 +214,6 @@ function render(rows: readonly { generation: Generation; points: number | null }
       `${manifest.model.id} ${manifest.model.dtype}`,
       manifest.createdAt.replace('T', ' ').slice(0, 16),
     ]),
+    style,
   );
 }

@@ -72,7 +72,8 @@ export async function ingestPipeline(
   const isPrivate = config.redisUrl === null;
   const services = await openRunServices(context, releasers, isPrivate ? {} : { patience });
   await tellForeignRuns(context, services.runs, store);
-  const progress = reportProgress({ context, services, json });
+  const startsWorkers = ownWorkerCount(pipeline.definition, context) > 0;
+  const progress = reportProgress({ context, services, json, startsWorkers });
   releasers.add(() => progress.close());
   let started: RunSpec | null = null;
   try {
@@ -85,6 +86,7 @@ export async function ingestPipeline(
       },
       onNotice: (text) => progress.notice(text),
     });
+    progress.finish(run);
     progress.close();
     for (const text of notices) notice(context, text);
     if (json) printJson(context.stdout, summaryJson(run, pipeline.corpus.report));
@@ -152,12 +154,16 @@ interface WorkersWanted {
   readonly context: CommandContext;
 }
 
+function ownWorkerCount({ workers }: PipelineDefinition, { config }: CommandContext): number {
+  return workers ?? (config.redisUrl === null ? availableParallelism() : 0);
+}
+
 function workersFor(
   { runId }: RunSpec,
   { definition, model, services: { lease }, context }: WorkersWanted,
 ): LocalWorkers | null {
   const { config } = context;
-  const count = definition.workers ?? (config.redisUrl === null ? availableParallelism() : 0);
+  const count = ownWorkerCount(definition, context);
   if (count === 0) return null;
   const workers = startLocalWorkers({
     runId,

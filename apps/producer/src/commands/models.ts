@@ -1,5 +1,6 @@
 import { listModels, type ListedModel } from '@embedline/core';
 import { formatCount, formatMegabytes } from '../terminal/format.ts';
+import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import { EXIT, notice, printJson, printLine, type CommandContext } from './context.ts';
 
@@ -15,7 +16,7 @@ export async function listModelsCommand(flags: ModelsFlags, context: CommandCont
   for (const { id, reason } of unusable) notice(context, `${id} cannot be used: ${reason}`);
   if (flags.json === true) for (const model of models) printJson(context.stdout, modelJson(model));
   else if (models.length === 0) printLine(context.stdout, `No models in ${modelsDirectory}.`);
-  else printLine(context.stdout, render(models));
+  else printLine(context.stdout, render(models, context.style));
   return unusable.length === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -25,7 +26,7 @@ export function modelJson({ model: { spec, kind, warnings }, weightsBytes }: Lis
   return { id, kind, dtype, dimensions, maxTokens, weightsBytes, hash, warnings };
 }
 
-function render(models: readonly ListedModel[]): string {
+function render(models: readonly ListedModel[], style: Style): string {
   return renderTable(
     [
       { header: 'MODEL' },
@@ -45,5 +46,6 @@ function render(models: readonly ListedModel[]): string {
       formatMegabytes(weightsBytes),
       spec.hash.slice(0, 12),
     ]),
+    style,
   );
 }

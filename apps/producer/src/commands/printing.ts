@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { redactSecrets } from '@embedline/core/base';
-import { safeText } from '../terminal/safe-text.ts';
+import { safeJson, safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
 
 export function printLine(stream: Writable, text: string): void {
@@ -8,7 +8,7 @@ export function printLine(stream: Writable, text: string): void {
 }
 
 export function printJson(stream: Writable, value: object): void {
-  stream.write(`${JSON.stringify(value)}\n`);
+  stream.write(`${safeJson(value)}\n`);
 }
 
 /** A line for people on stderr, whatever the command prints on stdout. */

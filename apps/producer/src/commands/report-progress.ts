@@ -1,4 +1,4 @@
-import { connectedWorkers, type RunSpec } from '@embedline/core';
+import { connectedWorkers, type RunProgress, type RunSpec } from '@embedline/core';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { progressLine } from '../terminal/progress-line.ts';
 import { runJson, viewRun } from '../terminal/run-view.ts';
@@ -8,6 +8,8 @@ import { printJson, type CommandContext, type RunServices } from './context.ts';
 export interface ProgressReport {
   start(spec: RunSpec): void;
   notice(text: string): void;
+  /** Shows how the run ended: the last bar is that of the end. */
+  finish(run: RunProgress): void;
   /** Idempotent. */
   close(): void;
 }
@@ -20,10 +22,13 @@ export function reportProgress({
   context,
   services,
   json,
+  startsWorkers = false,
 }: {
   readonly context: CommandContext;
   readonly services: RunServices;
   readonly json: boolean;
+  /** Whether the command starts workers of its own. Defaults to false. */
+  readonly startsWorkers?: boolean;
 }): ProgressReport {
   const area = createLiveArea(context.stderr, context.errorStyle);
   let timer: NodeJS.Timeout | undefined;
@@ -35,7 +40,7 @@ export function reportProgress({
       connectedWorkers(services.redis, context.config.prefix),
     ]);
     if (run === null || timer === undefined) return;
-    const view = viewRun(run, workers);
+    const view = viewRun(run, workers, startsWorkers);
     if (json) printJson(context.stdout, { type: 'progress', ...runJson(view) });
     else area.update(progressLine(view, context.errorStyle, minShare));
     minShare = Math.max(minShare, view.share ?? 0);
@@ -55,6 +60,12 @@ export function reportProgress({
       );
     },
     notice: (text) => area.print(context.errorStyle.yellow(safeText(text))),
+    finish: (run) => {
+      clearInterval(timer);
+      timer = undefined;
+      if (!json && context.errorStyle.interactive)
+        area.update(progressLine(viewRun(run, []), context.errorStyle));
+    },
     close: () => {
       clearInterval(timer);
       timer = undefined;

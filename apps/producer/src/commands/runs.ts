@@ -10,6 +10,7 @@ import {
 import { countOf, formatBytes, formatCount, formatDuration } from '../terminal/format.ts';
 import { runJson, secondsOf, viewRun } from '../terminal/run-view.ts';
 import { safeText } from '../terminal/safe-text.ts';
+import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import {
   EXIT,
@@ -55,7 +56,7 @@ export async function listRuns(flags: ListRunsFlags, context: CommandContext): P
   const runs = await services.runs.list({ pipeline, limit, states });
   if (flags.json === true) for (const run of runs) printJson(context.stdout, runJson(viewRun(run, [])));
   else if (runs.length === 0) printLine(context.stdout, 'No such runs.');
-  else printLine(context.stdout, renderRuns(runs));
+  else printLine(context.stdout, renderRuns(runs, context.style));
   return EXIT.done;
 }
 
@@ -157,10 +158,10 @@ function describeCancelled(after: RunProgress, before: RunProgress, cancelled: b
   );
 }
 
-function renderRuns(runs: readonly RunProgress[]): string {
+function renderRuns(runs: readonly RunProgress[], style: Style): string {
   return renderTable(
     [
-      { header: 'RUN' },
+      { header: 'RUN', whole: true },
       { header: 'PIPELINE' },
       { header: 'STATE' },
       { header: 'STARTED (UTC)' },
@@ -179,6 +180,7 @@ function renderRuns(runs: readonly RunProgress[]): string {
       formatCount(run.workers.chunksEmbedded),
       formatCount(run.deadLetters),
     ]),
+    style,
   );
 }
 

@@ -10,6 +10,7 @@ import { assertServable } from '../pipeline/assert-servable.ts';
 import { loadConfigFile, type ConfigFile } from '../pipeline/config-file.ts';
 import { schedulesOf, sourceOf } from '../serve/served-file.ts';
 import { safeText } from '../terminal/safe-text.ts';
+import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import { zonedTime } from '../terminal/zoned-time.ts';
 import { EXIT, notice, openRunServices, printJson, printLine, type CommandContext } from './context.ts';
@@ -56,7 +57,7 @@ export async function listSchedules(flags: ScheduleFlags, context: CommandContex
   const listed = await (await openSchedules(context, releasers)).list();
   if (flags.json === true) for (const schedule of listed) printJson(context.stdout, schedule);
   else if (listed.length === 0) printLine(context.stdout, NO_SCHEDULES);
-  else printLine(context.stdout, render(listed));
+  else printLine(context.stdout, render(listed, context.style));
   if (listed.length > 0)
     await tellLostRuns(
       listed.map(({ pipeline }) => pipeline),
@@ -117,7 +118,7 @@ function wanted(name: string, flags: ScheduleFlags, file: ConfigFile): Schedule 
   };
 }
 
-function render(listed: readonly ListedSchedule[]): string {
+function render(listed: readonly ListedSchedule[], style: Style): string {
   return renderTable(
     [
       { header: 'PIPELINE' },
@@ -139,6 +140,7 @@ function render(listed: readonly ListedSchedule[]): string {
       nextTimes(schedule),
       lastResultText(schedule),
     ]),
+    style,
   );
 }
 

@@ -1,5 +1,5 @@
 import type { SearchHit } from '@embedline/core';
-import { displayWidth, safeText, truncate } from './safe-text.ts';
+import { displayWidth, safeText, truncate, wrap } from './safe-text.ts';
 import type { Style } from './style.ts';
 
 const SNIPPET_LINES = 3;
@@ -29,19 +29,24 @@ export function hitJson({
 }
 
 function renderHit(hit: SearchHit, rank: number, words: ReadonlySet<string>, style: Style): string {
-  const title = hit.title === null ? '' : `  ${safeText(hit.title)}`;
   const metadata = Object.entries(hit.metadata)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${safeText(name)} ${safeText(String(value))}`)
     .join(', ');
   const age = hit.stale === true ? '; stale: the document says something else by now' : '';
   const place = `characters ${hit.start}-${hit.end}, chunk ${hit.chunkIndex}${age}`;
-  const head = `${String(rank).padStart(2)}. ${style.green(hit.score.toFixed(3))}  ${style.bold(truncate(safeText(hit.documentId), 60))}${truncate(title, 60)}`;
-  const details = style.dim(`    ${metadata === '' ? '' : `${metadata}; `}${place}`);
+  const width = style.columns - 5;
+  const indented = (text: string, paint: (line: string) => string) =>
+    wrap(text, width).map((line) => `    ${paint(line)}`);
+  const [id = '', ...restOfId] = wrap(safeText(hit.documentId), width - 8);
+  const head = `${String(rank).padStart(2)}. ${style.green(hit.score.toFixed(3))}  ${style.bold(id)}`;
+  const title = hit.title === null ? [] : indented(safeText(hit.title), style.cyan);
+  const details = indented(`${metadata === '' ? '' : `${metadata}; `}${place}`, style.dim);
   const snippet = snippetLines(hit.text, words, style.columns - 6).map(
     (line) => `    ${emphasise(line, words, style)}`,
   );
-  return [head, details, ...snippet].join('\n');
+  const moreOfId = restOfId.map((line) => `    ${style.bold(line)}`);
+  return [head, ...moreOfId, ...title, ...details, ...snippet].join('\n');
 }
 
 /** Lines of the text from a little before the first word of the query that it holds. */

@@ -4,7 +4,7 @@ import type { Withheld } from '../plan/plan-removal.ts';
 import type { Samples } from '../plan/tally.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
 import { readingLines } from './reading.ts';
-import { safeText, truncate } from './safe-text.ts';
+import { safeText } from './safe-text.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 import { unknownPercent, unknownTokensJson, unknownTokensWarning } from './unknown-tokens.ts';
@@ -46,9 +46,9 @@ export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style):
   ];
   const row = (label: string, value: number, kind: keyof Samples | null) => {
     const sample = kind === null ? '' : plan.samples[kind].slice(0, 3).map(safeText).join(', ');
-    return [label, formatCount(value), truncate(sample, style.columns - 36)];
+    return [label, formatCount(value), sample];
   };
-  const table = renderTable(columns, [
+  const rows = [
     row('new', documents.new, 'new'),
     row('changed', documents.changed, 'changed'),
     row('  metadata only', documents.metadataOnly, 'metadataOnly'),
@@ -56,7 +56,8 @@ export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style):
     row('removed', documents.removed, 'removed'),
     row('cut into chunks', documents.cut, 'cut'),
     row('rejected', plan.deadLetters, 'rejected'),
-  ]);
+  ];
+  const table = renderTable(columns, rows, style);
   return [
     `${style.bold(plan.pipeline)}: ${target(plan)}`,
     table,

@@ -1,6 +1,6 @@
 import { EmbedlineError, isEmbedlineError, messageOf, redactSecrets } from '@embedline/core/base';
 import type { Writable } from 'node:stream';
-import { safeText } from './safe-text.ts';
+import { safeJson, safeText } from './safe-text.ts';
 import type { Style } from './style.ts';
 
 export interface ErrorOutput {
@@ -20,7 +20,7 @@ export function printError(error: unknown, { json, pipeline, context }: ErrorOut
   const message = redactSecrets(messageOf(error)).split('\n').map(safeText).join('\n');
   if (json) {
     const code = isEmbedlineError(error) ? error.code : 'INTERNAL';
-    stdout.write(`${JSON.stringify({ type: 'error', code, message, pipeline })}\n`);
+    stdout.write(`${safeJson({ type: 'error', code, message, pipeline })}\n`);
   }
   stderr.write(`${style.red('error:')} ${message}\n`);
   if (error instanceof EmbedlineError || !(error instanceof Error)) return;

@@ -13,5 +13,7 @@ export interface Reading {
 export function readingLine({ bytes, total, documents }: Reading, style: Style): string {
   const share = total === null ? null : Math.min(1, bytes / Math.max(total, 1));
   const percent = share === null ? '  ?%' : `${String(Math.floor(share * 100)).padStart(3)}%`;
-  return `${style.cyan(bar(share ?? 0, 24))} ${percent}  ${formatCount(documents)} documents read`;
+  const text = `${percent}  ${formatCount(documents)} documents read`;
+  const width = Math.max(1, Math.min(24, style.columns - text.length - 4));
+  return `${style.cyan(bar(share ?? 0, width))} ${text}`;
 }

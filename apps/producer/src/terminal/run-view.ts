@@ -29,7 +29,12 @@ export function rateOf(run: RunProgress): number {
   return run.workers.chunksEmbedded / Math.max(secondsOf(run), 0.001);
 }
 
-export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): RunView {
+/** @param startsWorkers whether whoever looks starts workers of its own. Defaults to false */
+export function viewRun(
+  run: RunProgress,
+  workers: readonly ConnectedWorker[],
+  startsWorkers = false,
+): RunView {
   const { producer } = run;
   const serving = servingOf(run.spec, run.state === 'running' ? workers : []);
   const settled = producer.chunksSkipped + producer.chunksPayloadUpdated + producer.chunksReused;
@@ -54,7 +59,7 @@ export function viewRun(run: RunProgress, workers: readonly ConnectedWorker[]): 
     share,
     etaSeconds,
     serving,
-    waitingFor: waitingFor(run, serving),
+    waitingFor: waitingFor(run, serving, startsWorkers),
   };
 }
 
@@ -65,11 +70,11 @@ function expected({ sealed, producer }: RunProgress): number | null {
   return Math.max(chunksTotal, Math.round(chunksTotal * (sourceBytesTotal / sourceBytesRead)));
 }
 
-function waitingFor(run: RunProgress, serving: Serving): string | null {
+function waitingFor(run: RunProgress, serving: Serving, startsWorkers: boolean): string | null {
   if (run.state !== 'running') return null;
   if (run.waitingFor !== null) return held(run.waitingFor.reason, run.waitingFor.sinceMs);
   if (run.producer.batchesTotal - run.workers.batchesDone <= 0) return null;
-  const missing = missingWorker(serving);
+  const missing = missingWorker(serving, startsWorkers);
   if (missing !== null) return missing;
   const { able } = serving;
   const worker = able.find(({ waitingFor: reason }) => reason !== null);

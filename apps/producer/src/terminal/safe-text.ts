@@ -1,4 +1,4 @@
-export { safeText } from '@embedline/core/base';
+export { safeJson, safeText } from '@embedline/core/base';
 
 /** Made on first use: it costs 16 ms, and most of what is printed is plain. */
 let segmenter: Intl.Segmenter | null = null;
@@ -28,4 +28,41 @@ export function truncate(text: string, columns: number): string {
     result += segment;
   }
   return `${result.trimEnd()}…`;
+}
+
+/** The text in lines of at most so many columns, cut at blanks where there are some. At least one line. */
+export function wrap(text: string, columns: number): string[] {
+  if (displayWidth(text) <= columns) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (displayWidth(longer) <= columns) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    const pieces = cut(word, columns);
+    line = pieces.pop() ?? '';
+    for (const piece of pieces) lines.push(piece);
+  }
+  if (line !== '' || lines.length === 0) lines.push(line);
+  return lines;
+}
+
+/** A word in pieces of at most so many columns. */
+function cut(word: string, columns: number): string[] {
+  if (displayWidth(word) <= columns) return [word];
+  const pieces = [''];
+  let width = 0;
+  for (const { segment } of segments(word)) {
+    const more = displayWidth(segment);
+    if (width + more > columns && width > 0) {
+      pieces.push('');
+      width = 0;
+    }
+    pieces.push(`${pieces.pop() ?? ''}${segment}`);
+    width += more;
+  }
+  return pieces;
 }

@@ -23,13 +23,14 @@ export function servingOf({ runId, version }: RunSpec, workers: readonly Connect
 }
 
 /** What a run waits for that none of the connected workers takes; null when one does. */
-export function missingWorker({ able, refusing, outdated }: Serving): string | null {
+export function missingWorker({ able, refusing, outdated }: Serving, startsWorkers: boolean): string | null {
   if (able.length > 0) return null;
   const [first] = refusing;
   if (first !== undefined) {
     const others = refusing.length === 1 ? '' : `, as ${refusing.length - 1} more`;
     return `a worker that can serve it: ${first.workerId} does not${others}: ${first.reason}`;
   }
+  if (outdated.length === 0 && startsWorkers) return 'its own workers to start';
   if (outdated.length === 0) return 'a worker (none is connected; start one with: npx embedline-worker)';
   return `a worker of a newer version: ${describeOutdated(outdated)}`;
 }

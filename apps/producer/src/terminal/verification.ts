@@ -38,6 +38,7 @@ export function renderVerification(pipeline: string, found: Verification, style:
       ['truncated', count(vectors.truncated), 'of these are longer than the model takes'],
       ['store', health.healthy ? 'ok' : 'ill', safeText(health.detail)],
     ],
+    style,
   );
   const examples = [
     ...found.sample.map((id) => JSON.stringify(id)),
