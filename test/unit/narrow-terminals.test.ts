@@ -37,8 +37,15 @@ describe.each([40, 60, 80, 120])('a terminal of %i columns', (columns) => {
   test('holds hits with their whole ids and titles', () => {
     const documentId = `${'folder/'.repeat(12)}file.md`;
     const hit = {
-      ...{ id: 'x', score: 0.5, documentId, chunkIndex: 0, text: 'word '.repeat(80), start: 0, end: 9 },
-      ...{ title: 'Section > '.repeat(9), metadata: { tag: 'value '.repeat(20) } },
+      id: 'x',
+      score: 0.5,
+      documentId,
+      chunkIndex: 0,
+      text: 'word '.repeat(80),
+      start: 0,
+      end: 9,
+      title: 'Section > '.repeat(9),
+      metadata: { tag: 'value '.repeat(20) },
     };
     const shown = renderHits('word', [hit], style);
     expect(Math.max(...widths(shown))).toBeLessThanOrEqual(columns);

@@ -40,8 +40,8 @@ function renderHit(hit: SearchHit, rank: number, words: ReadonlySet<string>, sty
     wrap(text, width).map((line) => `    ${paint(line)}`);
   const [id = '', ...restOfId] = wrap(safeText(hit.documentId), width - 8);
   const head = `${String(rank).padStart(2)}. ${style.green(hit.score.toFixed(3))}  ${style.bold(id)}`;
-  const title = hit.title === null ? [] : indented(safeText(hit.title), style.cyan);
-  const details = indented(`${metadata === '' ? '' : `${metadata}; `}${place}`, style.dim);
+  const title = hit.title === null ? [] : indented(safeText(hit.title), (line) => style.cyan(line));
+  const details = indented(`${metadata === '' ? '' : `${metadata}; `}${place}`, (line) => style.dim(line));
   const snippet = snippetLines(hit.text, words, style.columns - 6).map(
     (line) => `    ${emphasise(line, words, style)}`,
   );
