@@ -191,6 +191,24 @@ test('a report under way does not hold up a server that stops', async () => {
   expect(errors).toHaveLength(1);
 });
 
+test('a server that stops between two attempts starts no other one', async () => {
+  const { directory, command } = await program(
+    `appendFileSync('attempts', 'x'); if (readFileSync('attempts', 'utf8') === 'x') process.exit(1); setInterval(() => {}, 1000);`,
+  );
+  const errors: string[] = [];
+  const all = new FailureHooks({
+    onTold: () => undefined,
+    onError: (message) => errors.push(message),
+    firstPauseMs: 60_000,
+  });
+  const attempts = () => readFile(join(directory, 'attempts'), 'utf8').catch(() => '');
+  all.tell(failureHookSchema.parse({ command, attempts: 3 }), reportOf(), directory);
+  await until('it has been tried once', async () => (await attempts()) === 'x');
+  await all.close();
+  expect(await attempts()).toBe('x');
+  expect(errors).toEqual([expect.stringMatching(/in vain: the server stops/)]);
+});
+
 describe('what is told', () => {
   test('an ingest that is done or was skipped is not; one with dead letters is, as such', () => {
     const done = { outcome: 'done', runId: null, message: null } as const;

@@ -28,6 +28,8 @@ export async function callHook(
 ): Promise<void> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(hook.timeoutMs)]);
   try {
+    // A server that stopped between two attempts must not start another command, which nothing would end.
+    signal.throwIfAborted();
     if (hook.command !== undefined) await runCommand(hook.command, hook, body, directory, limited);
     else if (hook.webhook !== undefined) await post(hook.webhook, hook, body, limited);
   } catch (error) {
