@@ -73,6 +73,17 @@ test('a Redis that refuses for good says so at once, and what to do', async () =
   await queue.close();
 });
 
+test('several may drop the queue of a run at the same time, as its producer and `runs cancel` do', async () => {
+  const [redis, prefix] = [testRedis(), testPrefix()];
+  const queues = [1, 2, 3, 4].map(() => createBatchQueue({ connection: testRedis(), prefix }));
+  for (let round = 0; round < 15; round += 1) {
+    await queues[0]?.enqueue(jobsOf('run-1', 3));
+    await Promise.all(queues.map((queue) => queue.removeRun('run-1')));
+    expect(await redis.keys(`${prefix}:embed-run-1:*`)).toEqual([]);
+  }
+  await Promise.all(queues.map((queue) => queue.close()));
+});
+
 describe('batches of a run', () => {
   test('are told apart by what has become of them', async () => {
     const [redis, prefix] = [testRedis(), testPrefix()];

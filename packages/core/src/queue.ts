@@ -43,6 +43,9 @@ const MAX_SLICE_BYTES = 4 * 1024 * 1024;
 /** In these a worker has the job or will get it. One that is done is not kept, and its bit tells it from one that is lost. */
 const ATTENDED_STATES: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
+/** Far more than there can be processes that drop one queue at the same time. */
+const MAX_OBLITERATE_ATTEMPTS = 20;
+
 export interface BatchQueueOptions {
   readonly connection: RedisConnection;
   readonly prefix: string;
@@ -142,10 +145,22 @@ function openQueue(
 /** The queue of a run, and what the run has in the queue that all runs of format 1 share. */
 async function dropQueue(runId: string, options: BatchQueueOptions): Promise<void> {
   const keys = runKeys(options.prefix);
-  await withQueue(keys.queueName(runId), options, (queue) => queue.obliterate({ force: true }));
+  await withQueue(keys.queueName(runId), options, obliterate);
   await withQueue(keys.sharedQueueName, options, async (queue) =>
     remove(queue, await idsOfRun(queue, runId)),
   );
+}
+
+/** The producer and `runs cancel` may do this at the same time: who is overtaken by the other's end starts again. */
+async function obliterate(queue: Queue): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await queue.obliterate({ force: true });
+    } catch (error) {
+      // It had been paused, as it must be, until the other removed that note with the queue.
+      if (attempt === MAX_OBLITERATE_ATTEMPTS || !messageOf(error).includes('non-paused')) throw error;
+    }
+  }
 }
 
 async function withQueue(
