@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { MANIFEST, pointOf, vectorOf } from '../support/points.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -39,6 +39,55 @@ test('a large collection is searched through its sign bits, with the same best h
   expect(exact[0]?.documentId).toBe('d77');
   await points.close();
   await store.close();
+});
+
+describe('a file that goes while it is in use is noticed by writers, and by who counts', () => {
+  async function opened() {
+    const directory = join(await temporaryDirectory(), 'vectors');
+    const store = await openSqliteStore({ directory });
+    const generation = await store.createGeneration('docs', MANIFEST);
+    const points = await store.open(generation);
+    await points.upsert([pointOf('a', 'text')], { runSequence: 1 });
+    onTestFinished(async () => {
+      await points.close();
+      await store.close();
+    });
+    return { directory, file: join(directory, `${generation.name}.db`), generation, points, store };
+  }
+  const gone = (reason: RegExp) => ({
+    code: 'COLLECTION_NOT_FOUND',
+    message: expect.stringMatching(reason) as string,
+  });
+
+  test('deleted with the whole store: nothing is written, counted or published', async () => {
+    const { directory, generation, points, store } = await opened();
+    await rm(directory, { recursive: true });
+    await expect(points.upsert([pointOf('b', 'text')], { runSequence: 1 })).rejects.toMatchObject(
+      gone(/deleted or moved/),
+    );
+    await expect(points.count()).rejects.toMatchObject(gone(/deleted or moved/));
+    await expect(store.publish(generation)).rejects.toMatchObject(gone(/meta\.db was deleted or moved/));
+  });
+
+  test('moved away', async () => {
+    const { file, points } = await opened();
+    await rename(file, `${file}.old`);
+    await expect(points.delete(['a'], { runSequence: 1 })).rejects.toMatchObject(gone(/deleted or moved/));
+  });
+
+  test('replaced by a copy, as by a restored backup', async () => {
+    const { file, points } = await opened();
+    await copyFile(file, `${file}.copy`);
+    await rename(`${file}.copy`, file);
+    await expect(points.count()).rejects.toMatchObject(gone(/replaced by another file/));
+  });
+
+  test('one who reads a generation that is dropped meanwhile reads on', async () => {
+    const { generation, points, store } = await opened();
+    await store.dropGeneration(generation);
+    const query = { vector: vectorOf('text'), limit: 1 };
+    expect(await points.search(query)).toHaveLength(1);
+  });
 });
 
 test('calls after close are refused', async () => {

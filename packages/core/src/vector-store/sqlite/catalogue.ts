@@ -7,6 +7,7 @@ import { generationName } from '../generation-name.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
 import { migrate } from './file-version.ts';
 import { readGeneration, readManifest } from './stored-generation.ts';
+import { FilePlace } from './file-place.ts';
 import { openDatabase, translateErrors, waitAsynchronously, whenFree, writeTransaction } from './database.ts';
 
 const CATALOGUE_SCHEMA = `
@@ -22,6 +23,7 @@ const CATALOGUE_SCHEMA = `
 export class Catalogue {
   readonly #database: DatabaseSync;
   readonly #file: string;
+  readonly #place: FilePlace;
 
   /** @param options.readOnly makes no file: without one the catalogue is empty */
   constructor(directory: string, { readOnly }: { readonly readOnly: boolean }) {
@@ -35,6 +37,7 @@ export class Catalogue {
         migrate(this.#database);
       });
     waitAsynchronously(this.#database);
+    this.#place = new FilePlace(this.#file);
   }
 
   /** Oldest first. */
@@ -116,8 +119,10 @@ export class Catalogue {
       .run(JSON.stringify(changed), name);
   }
 
-  #write<T>(write: () => T): Promise<T> {
-    return writeTransaction(this.#database, this.#file, write);
+  async #write<T>(write: () => T): Promise<T> {
+    const result = await writeTransaction(this.#database, this.#file, write);
+    this.#place.assertUnmoved();
+    return result;
   }
 }
 

@@ -21,6 +21,7 @@ import type {
   WriteOptions,
 } from '../vector-store.ts';
 import { signBits, toBytes, toVector, whenFree, writeTransaction } from './database.ts';
+import { FilePlace } from './file-place.ts';
 import {
   columns,
   COUNT_CONTRADICTIONS,
@@ -44,6 +45,7 @@ export class SqlitePoints implements GenerationPoints {
   readonly generation: Generation;
   readonly #database: DatabaseSync;
   readonly #file: string;
+  readonly #place: FilePlace;
   readonly #patience: Patience;
   readonly #statements = new Map<string, StatementSync>();
   #closed = false;
@@ -51,6 +53,7 @@ export class SqlitePoints implements GenerationPoints {
   constructor(database: DatabaseSync, file: string, generation: Generation, patience: Patience) {
     this.#database = database;
     this.#file = file;
+    this.#place = new FilePlace(file);
     this.#patience = patience;
     this.generation = generation;
   }
@@ -160,6 +163,8 @@ export class SqlitePoints implements GenerationPoints {
   async count(options: CountOptions = {}): Promise<number> {
     const { pipeline, filter = [] } = options;
     const { sql, values } = toSql(filter, this.#database);
+    // Readers may end with a generation that was dropped meanwhile; who counts decides by it what is published.
+    this.#place.assertUnmoved();
     const rows =
       pipeline === undefined
         ? await this.#all(`SELECT count(*) AS n FROM point p WHERE ${sql}`, values, options)
@@ -206,6 +211,7 @@ export class SqlitePoints implements GenerationPoints {
       const transaction = () =>
         writeTransaction(this.#database, this.#file, () => slice.forEach(write), signal);
       await this.#patience.waitOut(transaction, signal);
+      this.#place.assertUnmoved();
       await yieldToEventLoop();
       this.#assertOpen(signal);
     }
