@@ -37,15 +37,13 @@ export interface Refusal {
 }
 
 /** Columns of tables and fields of JSON lines whose texts are taken: what files that were found call them, nobody knows. */
-const TEXT_FIELDS = [
-  ...Array.from({ length: 60 }, (_, index) => String(index + 1)),
-  ...['text', 'body', 'content', 'message', 'title', 'description', 'name', 'question', 'answer'],
-];
+const COLUMNS = Array.from({ length: 60 }, (_, index) => String(index + 1));
+const FIELDS = 'text body content message title description name question answer'.split(' ');
 
 const RECORDS: RecordOptions = {
   ...DEFAULT_RECORD_OPTIONS,
   idFrom: 'line',
-  textFields: TEXT_FIELDS,
+  textFields: [...FIELDS, ...COLUMNS],
   csv: { header: false },
 };
 
@@ -118,5 +116,5 @@ function placeOf(origin: { readonly file: string; readonly line?: number } | nul
 
 /** A reason without what differs from file to file. */
 function causeOf(reason: string): string {
-  return reason.replaceAll(/\d[\d,.]*/g, 'N').slice(0, 200);
+  return reason.replaceAll(/(?<![\w"-])\d[\d,]*/g, 'N').slice(0, 150);
 }

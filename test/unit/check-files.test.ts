@@ -32,8 +32,8 @@ test('13 check-files reads every format, and tells what was refused and ignored,
     documents: { text: 3, markdown: 2, csv: 4, jsonl: 1 },
     violations: [],
     refused: [
-      { cause: expect.stringContaining('not UTF-8') as string, count: 1, at: 'g.txt' },
       { cause: expect.stringContaining('no text') as string, count: 1, at: 'e.jsonl:2' },
+      { cause: expect.stringContaining('not UTF-8 at byte N') as string, count: 1, at: 'g.txt' },
     ],
     report: { ignored: { files: 1, byEnding: { '.pdf': 1 } } },
   });
