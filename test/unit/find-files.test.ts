@@ -65,6 +65,26 @@ describe('13.9 what is kept out, by folder and glob alike', () => {
     },
   );
 
+  test('rules tell upper from lower case, as git does: build keeps Build, *.tmp keeps A.TMP.txt, --exclude readme.md', async () => {
+    const cwd = await folderWith({
+      '.gitignore': 'build\n*.tmp.txt\n[a-c]\n',
+      'Build/kept.txt': 'x',
+      'build/out.txt': 'x',
+      'a.tmp.txt': 'x',
+      'A.TMP.txt': 'x',
+      'B/kept.txt': 'x',
+      'b/out.txt': 'x',
+      'sub/.gitignore': 'Draft/\n',
+      'sub/draft/kept.txt': 'x',
+      'sub/Draft/out.txt': 'x',
+      'README.md': 'x',
+      'readme.md': 'x',
+    });
+    expect((await readCorpus(cwd, { exclude: ['readme.md'] })).ids.sort()).toEqual(
+      ['A.TMP.txt', 'B/kept.txt', 'Build/kept.txt', 'README.md', 'sub/draft/kept.txt'].sort(),
+    );
+  });
+
   test('rules of the repository around a source hold, unless they keep out what was named', async () => {
     const cwd = await folderWith({
       '.git/HEAD': '',

@@ -86,7 +86,7 @@ export class FileFinder {
       hidden: hidden || namesHidden,
       nodeModules: !honour || namesNodeModules,
       rules: honour ? await rulesAt(folder) : null,
-      exclude: ignore().add([...exclude]),
+      exclude: ignore({ ignorecase: false }).add([...exclude]),
       followWithin: followLinks ? await realpath(boundary) : null,
       leftOut: this.#leftOut,
       show,

@@ -17,7 +17,7 @@ export class IgnoreRules {
   }
 
   static none(base: string): IgnoreRules {
-    return new IgnoreRules(base, ignore());
+    return new IgnoreRules(base, ignore({ ignorecase: false }));
   }
 
   /**
@@ -50,7 +50,7 @@ export class IgnoreRules {
     if (texts.every((text) => text === '')) return this;
     const lines = texts.flatMap((text) => text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/));
     const below = this.#name(folder);
-    const rules = ignore()
+    const rules = ignore({ ignorecase: false })
       .add(this.#rules)
       .add(below === '' ? lines : lines.map((line) => ruleBelow(line, below)));
     return new IgnoreRules(this.#base, rules);
