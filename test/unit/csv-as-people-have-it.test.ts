@@ -64,6 +64,30 @@ describe('13.8 quotes', () => {
     expect((await readCorpus(cwd, { csv: csv(undefined, '"') })).texts).toEqual(['two\nlines "and" a\ttab']);
   });
 
+  test.each([
+    [
+      'pandas and Excel',
+      'id\ttext\n1\t"He said ""hi"""\n2\t"two\nlines"\n3\tplain\n',
+      ['He said "hi"', 'two\nlines', 'plain'],
+    ],
+    ['R, with a tab within', '"id"\t"text"\n"1"\t"one\ttab"\n"2"\t"x"\n', ['one\ttab', 'x']],
+    ['rows of several lines', 'id\ttext\r\n1\t"a\r\nb"\r\n2\t"c"\r\n', ['a\r\nb', 'c']],
+  ])('TSV whose quotes are those of CSV has them, and says so: %s', async (_, content, texts) => {
+    const found = await readCorpus(await folderWith({ 'a.tsv': content }));
+    expect([found.texts, found.reasons]).toEqual([texts, []]);
+    expect(found.report.forms).toMatchObject([{ what: 'CSV read with tabs between columns and quotes "' }]);
+  });
+
+  test('TSV with titles in quotes, or with something behind a closing one, has none', async () => {
+    const content = 'id\ttext\n1\t"Hello"\n2\t"He said ""hi""" and went\n3\t"open\n4\tclose"\n';
+    const found = await readCorpus(await folderWith({ 'a.tsv': content }));
+    expect([found.texts, found.reasons, found.report.forms]).toEqual([
+      ['"Hello"', '"He said ""hi""" and went', '"open', 'close"'],
+      [],
+      [],
+    ]);
+  });
+
   test('in CSV a quote within a field is a character like any other', async () => {
     expect((await readCorpus(await folderWith({ 'a.csv': 'id,text\n1,A 5" disk\n2,3"\n' }))).texts).toEqual([
       'A 5" disk',
@@ -168,5 +192,52 @@ describe('13.8 a column has one type', () => {
       { name: 'dc:title', from: 'dc:title' },
       { name: 't', from: 'dc:title', valueType: 'text' },
     ]);
+  });
+});
+
+describe('13.8 backslashes, as databases write them', () => {
+  test.each([
+    [
+      "PostgreSQL's COPY",
+      'a.tsv',
+      'id\ttext\tnote\n1\tone\\ttab\\nline\t\\N\n2\tC:\\\\temp\t"quoted"\n',
+      ['one\ttab\nline', 'C:\\temp'],
+    ],
+    [
+      "MySQL's INTO OUTFILE, with line breaks and tabs behind backslashes",
+      'a.tsv',
+      'id\ttext\tnote\n1\tone\\\ttab\\\nline\t\\N\n2\t\\N\tx\n',
+      ['one\ttab\nline', ''],
+    ],
+    [
+      "MySQL's OPTIONALLY ENCLOSED BY",
+      'a.csv',
+      'id,text,note\n1,"He said \\"hi, you\\"",\\N\n2,"ends with \\\\","x"\n',
+      ['He said "hi, you"', 'ends with \\'],
+    ],
+  ])('are found out where a missing field is \\N, and told: %s', async (_, name, content, texts) => {
+    const found = await readCorpus(await folderWith({ [name]: content }));
+    expect([found.texts, found.reasons]).toEqual([texts, []]);
+    expect(found.report.forms).toMatchObject([
+      { what: expect.stringContaining('escapes \\') as string, files: 1 },
+    ]);
+  });
+
+  test.each([
+    ['--escape says it', 'id,text\n1,"a \\"b\\", c"\n', ['a "b", c'], '\\'],
+    ['--escape none says that there are none', 'id,text\n1,\\N\n2,C:\\temp\n', ['\\N', 'C:\\temp'], null],
+    ['a path has none', 'id,text\n1,C:\\new\n2,"C:\\"\n', ['C:\\new', 'C:\\'], undefined],
+  ])('%s', async (_, content, texts, escape) => {
+    const cwd = await folderWith({ 'a.csv': content });
+    const found = await readCorpus(cwd, { csv: { header: true, escape } });
+    expect([found.texts, found.reasons]).toEqual([texts, []]);
+  });
+
+  test('an escape may stand at the end of a block, and rows with one have their own lines', async () => {
+    const rows = Array.from({ length: 40_000 }, (_, index) => `${index}\tx\\\ny\\ty\\\\\t\\N\n`);
+    const found = await readCorpus(await folderWith({ 'a.tsv': `id\ttext\tnote\n${rows.join('')}` }));
+    expect([found.documents.length, found.reasons]).toEqual([40_000, []]);
+    expect(new Set(found.texts)).toEqual(new Set(['x\ny\ty\\']));
+    expect(found.documents.at(-1)?.origin.line).toBe(2 + 39_999 * 2);
   });
 });

@@ -58,7 +58,12 @@ function addRecordOptions(command: Command): Command {
     )
     .option(
       '--quote <character>',
-      'what stands around fields of CSV, or none; default: " for .csv, none for .tsv',
+      'what stands around fields of CSV, or none; default: " for .csv, found out for .tsv',
+      asTyped(parseQuote),
+    )
+    .option(
+      '--escape <character>',
+      'what stands before a character of CSV that is part of a field, or none; default: a backslash where a field is \\N',
       asTyped(parseQuote),
     )
     .option('--no-header', 'the first row of CSV is a record; columns are called 1, 2, 3 ...')

@@ -68,6 +68,7 @@ function reading(
     metadataFields,
     delimiter,
     quote,
+    escape,
     header,
     encoding,
   } = said;
@@ -84,6 +85,7 @@ function reading(
     csv: {
       ...(delimiter === undefined ? {} : { delimiter }),
       ...(quote === undefined ? {} : { quote }),
+      ...(escape === undefined ? {} : { escape }),
       ...(header === undefined ? {} : { header }),
     },
   };

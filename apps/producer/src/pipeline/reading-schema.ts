@@ -57,8 +57,10 @@ const readingShape = {
   metadataFields: metadataFieldsSchema.optional(),
   /** Of CSV: one character, or `tab`. Defaults to what is found out. */
   delimiter: readBy(textSchema, parseDelimiter).optional(),
-  /** Of CSV: one character, or `none`. Defaults to " for CSV, to none for TSV. */
+  /** Of CSV: one character, or `none`. Defaults to " for CSV, and for TSV that has them as CSV does. */
   quote: readBy(z.union([textSchema, z.null()]), parseQuote).optional(),
+  /** Of CSV: one character, or `none`. Defaults to a backslash where a field is `\N`, as databases write it. */
+  escape: readBy(z.union([textSchema, z.null()]), parseQuote).optional(),
   /** Of CSV: false when the first row is a record; columns are called 1, 2, 3 ... then. Defaults to true. */
   header: z.boolean().optional(),
   /** Of files without a byte order mark. Defaults to UTF-8, or UTF-16 if they are that. */

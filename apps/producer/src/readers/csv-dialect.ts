@@ -1,3 +1,4 @@
+import { ESCAPE, hasEscapes, hasQuotes } from './csv-evidence.ts';
 import { fieldsOf, firstRows, type CsvDialect } from './csv-fields.ts';
 import type { CsvOptions } from './read-item.ts';
 
@@ -26,7 +27,7 @@ export function parseDelimiter(written: string): string {
   );
 }
 
-/** @returns null for `none` @throws RangeError for what cannot stand around fields */
+/** Of what stands around fields, or before a character that is one of a field's. @returns null for `none` @throws RangeError */
 export function parseQuote(written: string | null): string | null {
   if (written === null || written === 'none') return null;
   if (/^[!-~]$/.test(written) && !/[\w,;]/.test(written)) return written;
@@ -35,8 +36,8 @@ export function parseQuote(written: string | null): string | null {
 
 /**
  * What is not said is found out. The delimiter: Excel's `sep=` line, else the one by which the header has the columns in
- * use, else the one that gives most rows as many columns as the first; in doubt the one of the file's ending. Quotes:
- * none in TSV, else `"`.
+ * use, else the one that gives most rows as many columns as the first; in doubt the one of the file's ending. Quotes: `"`
+ * in CSV, and in TSV that has them as CSV does. Escapes: a backslash where a field is `\N`, as databases write it.
  *
  * @param head the beginning of the file, without a byte order mark
  * @param usual the delimiter that the file's ending stands for
@@ -57,19 +58,24 @@ export function findDialect(
   };
   const said = csv.delimiter ?? sep?.[1];
   const delimiter = said?.charCodeAt(0) ?? likeliest(rows, own, quoteWith, csv.header ? wanted : []);
-  return { delimiter, quote: quoteWith(delimiter), skippedBytes };
+  const plain = { delimiter, quote: quoteWith(delimiter), escape: null };
+  const isEscaped = csv.escape === undefined ? hasEscapes(rows, plain) : csv.escape !== null;
+  const escape = isEscaped ? (csv.escape?.charCodeAt(0) ?? ESCAPE) : null;
+  const isQuoted = csv.quote === undefined && plain.quote === null && hasQuotes(rows, { ...plain, escape });
+  return { delimiter, quote: isQuoted ? QUOTE : plain.quote, escape, skippedBytes };
 }
 
 /** For people; null when it is what the ending stands for. */
 export function describeDialect(
-  { delimiter, quote, skippedBytes }: FoundDialect,
+  { delimiter, quote, escape, skippedBytes }: FoundDialect,
   usual: ',' | '\t',
 ): string | null {
   const isUsual = delimiter === usual.charCodeAt(0) && quote === (usual === ',' ? QUOTE : null);
-  if (isUsual && skippedBytes === 0) return null;
+  if (isUsual && escape === null && skippedBytes === 0) return null;
   const between = delimiter === TAB ? 'tabs' : JSON.stringify(String.fromCharCode(delimiter));
   const around = quote === null ? 'no quotes' : `quotes ${String.fromCharCode(quote)}`;
-  return `CSV read with ${between} between columns and ${around}${skippedBytes > 0 ? ', as its sep= line says' : ''}`;
+  const escapes = escape === null ? '' : `, escapes ${String.fromCharCode(escape)}`;
+  return `CSV read with ${between} between columns and ${around}${escapes}${skippedBytes > 0 ? ', as its sep= line says' : ''}`;
 }
 
 function likeliest(
@@ -80,7 +86,7 @@ function likeliest(
 ): number {
   let best = { delimiter: own, score: 0 };
   for (const delimiter of [own, ...CANDIDATES.filter((one) => one !== own)]) {
-    const score = scoreOf(rows, { delimiter, quote: quoteWith(delimiter) }, wanted);
+    const score = scoreOf(rows, { delimiter, quote: quoteWith(delimiter), escape: null }, wanted);
     if (score > best.score) best = { delimiter, score };
   }
   return best.delimiter;

@@ -1,29 +1,68 @@
+import { unescaped } from './csv-escapes.ts';
+
 /** How one file of CSV is written. */
 export interface CsvDialect {
   /** A byte. */
   readonly delimiter: number;
   /** A byte; null when quotes mean nothing. */
   readonly quote: number | null;
+  /** A byte that takes its meaning from the one behind it; null when there is none. */
+  readonly escape: number | null;
 }
 
 const [LF, CR] = [0x0a, 0x0d];
 
 /** The fields of a row; a quote within a field that does not begin with one is a character like any other. */
-export function* fieldsOf(row: Buffer, { delimiter, quote }: CsvDialect): Generator<Buffer> {
+export function* fieldsOf(row: Buffer, dialect: CsvDialect): Generator<Buffer> {
+  const { quote, escape } = dialect;
   for (let start = 0; start <= row.length;) {
     const isQuoted = quote !== null && row[start] === quote;
-    const end = isQuoted ? closingQuote(row, start + 1, quote) : start;
-    const next = row.indexOf(delimiter, end);
-    const stop = next === -1 ? row.length : next;
-    yield isQuoted ? unquote(row.subarray(start + 1, end), quote) : row.subarray(start, stop);
+    const end = isQuoted ? closingQuote(row, start + 1, dialect) : start;
+    const stop = endOfField(row, end, dialect);
+    const bytes = isQuoted ? row.subarray(start + 1, end) : row.subarray(start, stop);
+    if (escape !== null) yield unescaped(bytes, { escape, quote: isQuoted ? quote : null });
+    else yield isQuoted ? unquote(bytes, quote) : bytes;
     start = stop + 1;
   }
 }
 
-function closingQuote(row: Buffer, from: number, quote: number): number {
-  let found = row.indexOf(quote, from);
-  while (found !== -1 && row[found + 1] === quote) found = row.indexOf(quote, found + 2);
+/** What stands in quotes in a row, as it is written, and whether its field ends behind them. */
+export function* quotedFields(
+  row: Buffer,
+  dialect: CsvDialect,
+): Generator<{ readonly bytes: Buffer; readonly isClosed: boolean }> {
+  for (let start = 0; start <= row.length;) {
+    const isQuoted = row[start] === dialect.quote;
+    const end = isQuoted ? closingQuote(row, start + 1, dialect) : start;
+    const stop = endOfField(row, end, dialect);
+    if (isQuoted) yield { bytes: row.subarray(start + 1, end), isClosed: stop === end + 1 };
+    start = stop + 1;
+  }
+}
+
+function endOfField(row: Buffer, from: number, { delimiter, escape }: CsvDialect): number {
+  let found = row.indexOf(delimiter, from);
+  while (found !== -1 && escape !== null && isEscaped(row, from, found, escape))
+    found = row.indexOf(delimiter, found + 1);
   return found === -1 ? row.length : found;
+}
+
+function closingQuote(row: Buffer, from: number, { quote, escape }: CsvDialect): number {
+  if (quote === null) return row.length;
+  let found = row.indexOf(quote, from);
+  while (found !== -1) {
+    if (escape !== null && isEscaped(row, from, found, escape)) found = row.indexOf(quote, found + 1);
+    else if (row[found + 1] === quote) found = row.indexOf(quote, found + 2);
+    else return found;
+  }
+  return row.length;
+}
+
+/** Whether an odd number of escapes stands right before a byte. */
+function isEscaped(row: Buffer, from: number, position: number, escape: number): boolean {
+  let first = position;
+  while (first > from && row[first - 1] === escape) first -= 1;
+  return (position - first) % 2 === 1;
 }
 
 /** Keeps every other one of adjacent quotes. */
@@ -53,15 +92,16 @@ export function firstRows(sample: Buffer, dialect: CsvDialect, most: number): Bu
 }
 
 /** Where the row that begins here ends, or -1. */
-export function rowEnd(bytes: Buffer, start: number, { delimiter, quote }: CsvDialect): number {
+export function rowEnd(bytes: Buffer, start: number, dialect: CsvDialect): number {
+  const { delimiter, quote, escape } = dialect;
   let isFieldStart = true;
   for (let position = start; position < bytes.length; position += 1) {
     const byte = bytes[position] ?? 0;
     if (byte === LF || byte === CR) return position;
     if (isFieldStart && byte === quote) {
-      position = closingQuote(bytes, position + 1, quote);
+      position = closingQuote(bytes, position + 1, dialect);
       if (position >= bytes.length) return -1;
-    }
+    } else if (byte === escape) position += 1;
     isFieldStart = byte === delimiter;
   }
   return -1;

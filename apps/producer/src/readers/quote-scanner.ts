@@ -11,6 +11,8 @@ export class QuoteScanner {
   /** 1 for the bytes that mean something. */
   readonly #special = new Uint8Array(256);
   #state: 'field' | 'plain' | 'quoted' | 'behind' = 'field';
+  /** The byte that comes next stands behind an escape. */
+  #isEscaped = false;
   #problem: string | null = null;
   /** Of the block before. */
   #lastByte = 0;
@@ -19,8 +21,8 @@ export class QuoteScanner {
 
   constructor(dialect: CsvDialect) {
     this.#dialect = dialect;
-    for (const byte of [LF, CR, dialect.delimiter, ...(dialect.quote === null ? [] : [dialect.quote])])
-      this.#special[byte] = 1;
+    for (const byte of [LF, CR, dialect.delimiter, dialect.quote, dialect.escape])
+      if (byte !== null) this.#special[byte] = 1;
   }
 
   get isQuoted(): boolean {
@@ -37,6 +39,7 @@ export class QuoteScanner {
   /** Begins anew, at the beginning of a row. */
   restart(line: number): void {
     this.#state = 'field';
+    this.#isEscaped = false;
     this.#problem = null;
     this.#lastByte = 0;
     this.line = line;
@@ -47,7 +50,12 @@ export class QuoteScanner {
     for (let position = from; position < block.length; position += 1) {
       const byte = block[position] ?? 0;
       // Most bytes: within a field, and without a meaning.
-      if (this.#special[byte] === 0 && (this.#state === 'plain' || this.#state === 'quoted')) continue;
+      if (
+        this.#special[byte] === 0 &&
+        !this.#isEscaped &&
+        (this.#state === 'plain' || this.#state === 'quoted')
+      )
+        continue;
       const before = position === 0 ? this.#lastByte : block[position - 1];
       if (this.#take(byte, before === CR)) return position;
     }
@@ -58,6 +66,11 @@ export class QuoteScanner {
   #take(byte: number, afterCr: boolean): boolean {
     const newline = byte === LF || byte === CR;
     if (newline && !(byte === LF && afterCr)) this.line += 1;
+    if (this.#isEscaped) {
+      this.#isEscaped = false;
+      return false;
+    }
+    this.#isEscaped = byte === this.#dialect.escape;
     if (this.#state === 'quoted') {
       if (byte === this.#dialect.quote) this.#state = 'behind';
       return false;

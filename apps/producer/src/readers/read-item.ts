@@ -75,8 +75,10 @@ export interface RecordOptions {
 export interface CsvOptions {
   /** One character of ASCII. */
   readonly delimiter?: string | undefined;
-  /** One character of ASCII; null for none. Defaults to " for CSV, to none for TSV. */
+  /** One character of ASCII; null for none. Defaults to " for CSV, and for TSV that has them as CSV does. */
   readonly quote?: string | null | undefined;
+  /** One character of ASCII; null for none. Defaults to a backslash where a field is `\N`, else to none. */
+  readonly escape?: string | null | undefined;
   /** False: columns are called 1, 2, 3 ... Defaults to true. */
   readonly header: boolean;
 }
