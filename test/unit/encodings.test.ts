@@ -51,9 +51,9 @@ describe('13.11 UTF-16 is detected', () => {
     const found = await readCorpus(
       await folderWith({ 'a.txt': 'a zero \0 in the middle of a long line', 'b.txt': '\uFEFFmarked' }),
     );
-    expect([found.texts, found.report.forms]).toEqual([
-      ['a zero \0 in the middle of a long line', 'marked'],
-      [],
+    expect(found.texts).toEqual(['a zero \0 in the middle of a long line', 'marked']);
+    expect(found.report.forms).toMatchObject([
+      { what: expect.stringContaining('NUL') as string, sample: ['a.txt'] },
     ]);
   });
 });
@@ -133,4 +133,27 @@ describe('13.15 line ends', () => {
       '1',
     ]);
   });
+});
+
+test.each([
+  [
+    'a line of Latin-1 in a file of UTF-8',
+    Buffer.concat([Buffer.from('ä ö ü €\n'), Buffer.from('\xe4\n', 'latin1')]),
+    14,
+  ],
+  ['a truncated last character', Buffer.from('日本語の文章').subarray(0, -1), 16],
+])('13.11 UTF-8 with other bytes in it is not taken for another encoding: %s', async (_, bytes, at) => {
+  const { reasons } = await readCorpus(await folderWith({ 'a.txt': bytes }));
+
+  expect(reasons).toEqual([expect.stringContaining(`not UTF-8 at byte ${at}, though it is UTF-8 before`)]);
+});
+
+test.each([
+  ['UTF-16 appended to ASCII', Buffer.concat([Buffer.from('line\n'), Buffer.from('line\n', 'utf16le')])],
+  ['the head of a program', Buffer.from('\x7fELF\0\0\0\0')],
+])('13.15 a text with NUL characters is told: %s', async (_, bytes) => {
+  const { report } = await readCorpus(await folderWith({ 'a.txt': bytes, 'b.txt': 'plain' }));
+  expect(report.forms).toMatchObject([
+    { what: expect.stringContaining('NUL characters') as string, sample: ['a.txt'] },
+  ]);
 });

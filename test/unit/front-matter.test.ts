@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { parseFrontMatter } from '../../apps/producer/src/readers/front-matter.ts';
+import { parseMetadataFields } from '../../apps/producer/src/readers/metadata-fields.ts';
+import { rfc3339 } from '../../apps/producer/src/readers/rfc3339.ts';
+import { folderWith, readCorpus } from '../support/read-corpus.ts';
 
 /** Fields and body, or null. */
 function read(text: string): [Record<string, unknown>, string] | null {
   const matter = parseFrontMatter(text);
-  return matter === null ? null : [{ ...matter.fields }, text.slice(matter.bodyStart)];
+  return matter === null || matter.problem !== null
+    ? null
+    : [{ ...matter.fields }, text.slice(matter.bodyStart)];
 }
 
 describe('front matter', () => {
@@ -67,4 +72,66 @@ describe('front matter', () => {
       .join('\n')}\n---\nBody`;
     expect(read(bomb)).toBeNull();
   });
+});
+
+describe('13.13 numbers of front matter', () => {
+  const fields = 'version: 1.10\nzip: 01234\nbig: 12345678901234567890\nin:\n  sha: 1e10\n';
+  test.each([
+    ['YAML', `---\n${fields}---\nBody`, { version: '1.10', zip: '01234', 'in.sha': '1e10' }],
+    [
+      'JSON',
+      '{\n"version": 1.10,\n"big": 12345678901234567890,\n"in": {"sha": 1e10}\n}\nBody',
+      { version: '1.10', 'in.sha': '1e10' },
+    ],
+    ['TOML', '+++\ntitle = "x"\nbig = 12345678901234567890\n+++\nBody', {}],
+  ])('keep their digits as texts, and are left out where they would lose some: %s', async (_, text, kept) => {
+    const cwd = await folderWith({ 'a.md': text });
+    const names = 'version,zip,in.sha,big'.split(',');
+    const read = (list: string) => readCorpus(cwd, { metadataFields: parseMetadataFields(list) });
+    const asTexts = await read(names.map((name) => `${name}:text`).join(','));
+    expect(asTexts.metadata[0]).toMatchObject(kept);
+    expect(asTexts.metadata[0]?.['big']).toBe('12345678901234567890');
+    const asNumbers = await read(names.join(','));
+    expect(asNumbers.metadata[0]).not.toHaveProperty('big');
+    expect(asNumbers.report.metadataLeftOut).toMatchObject([
+      { field: 'big', why: expect.stringContaining('12345678901234567890') as string },
+    ]);
+    expect(asNumbers.documents[0]?.text.slice(asNumbers.documents[0].bodyStart)).toBe('Body');
+  });
+
+  test('a title that is a number is as it is written', async () => {
+    const cwd = await folderWith({ 'a.md': '---\ntitle: 1.10\n---\nB', 'b.md': '---\ntitle: 007\n---\nB' });
+    expect((await readCorpus(cwd)).documents.map(({ title }) => title)).toEqual(['1.10', '007']);
+  });
+});
+
+test.each([
+  ['---\ntitle: Foo: the bar\n---\nBody', 'YAML'],
+  ['---\nauthor: @me\n---\nBody', 'YAML'],
+  ['---\nlist:\n\t- a\n---\nBody', 'YAML'],
+  ['+++\ntitle = Foo\n+++\nBody', 'TOML'],
+])('13.13 front matter that cannot be parsed is text, and told: %j', async (text, format) => {
+  const found = await readCorpus(await folderWith({ 'a.md': text }));
+  expect([found.texts, found.documents[0]?.bodyStart]).toEqual([[text], 0]);
+  expect(found.report.forms).toMatchObject([
+    { what: expect.stringContaining(`not ${format} is read as text`) as string, sample: ['a.md'] },
+  ]);
+});
+
+test('13.13 what stands between thematic breaks is text, and nothing to tell', async () => {
+  const text = '---\nOpening hours are nine to five: come in.\n---\nBody';
+  const found = await readCorpus(await folderWith({ 'a.md': text }));
+  expect([found.texts, found.report.forms]).toEqual([[text], []]);
+});
+
+test.each([
+  ['2015-11-17 16:16:01 -0600', '2015-11-17T16:16:01-06:00'],
+  ['2024-01-02 03:04:05.25+02', '2024-01-02T03:04:05.25+02:00'],
+  ['2024-01-02 03:04:05 UTC', '2024-01-02T03:04:05Z'],
+  ['2024-01-02T03:04:05z', '2024-01-02T03:04:05Z'],
+  ['2024-01-02 03:04:05 +9', null],
+  ['2024-01-02T03:04:05+2400', null],
+  ['2024-01-02 UTC', null],
+])('13.12 dates as Jekyll and databases write them: %s', (written, date) => {
+  expect(rfc3339(written)).toBe(date);
 });

@@ -42,8 +42,8 @@ export function* quotedFields(
 
 function endOfField(row: Buffer, from: number, { delimiter, escape }: CsvDialect): number {
   let found = row.indexOf(delimiter, from);
-  while (found !== -1 && escape !== null && isEscaped(row, from, found, escape))
-    found = row.indexOf(delimiter, found + 1);
+  if (escape !== null)
+    while (found !== -1 && isEscaped(row, from, found, escape)) found = row.indexOf(delimiter, found + 1);
   return found === -1 ? row.length : found;
 }
 

@@ -20,6 +20,8 @@ export interface DecodedBlocks {
 }
 
 const SAMPLE_BYTES = 16 * 1024;
+/** One or two pairs of bytes of another encoding may well be UTF-8 by chance. */
+const LEAST_CHARACTERS = 3;
 /** In no UTF-8 text. */
 const INVALID = Buffer.from([0xff]);
 
@@ -67,12 +69,21 @@ export function encodingProblem(
   if (encoding !== undefined && encoding.name !== 'utf-8')
     return `it holds bytes that are not ${encoding.name} (--encoding)`;
   const where = `not UTF-8 at byte ${firstInvalid + 1}`;
+  if (isMixed(bytes.subarray(0, firstInvalid)))
+    return `${where}, though it is UTF-8 before: two encodings are mixed in it. Correct it there, or drop such bytes with iconv -c -f UTF-8 -t UTF-8`;
   const guess = guessEncoding(
     encoding !== undefined && !isUtf8Prefix(encoding.sample) ? encoding.sample : bytes,
   );
   return guess === null
     ? `${where}: say how it is encoded with --encoding, or convert it first, e.g. with iconv -t UTF-8`
     : `${where}: it seems to be ${guess}; read it with --encoding ${guess}, or convert it first, e.g. with iconv -t UTF-8`;
+}
+
+/** Whether what stands before a byte that is not UTF-8 holds several characters that no other encoding is likely to make. */
+function isMixed(before: Uint8Array): boolean {
+  let characters = 0;
+  for (const byte of before) if (byte >= 0xc0) characters += 1;
+  return characters >= LEAST_CHARACTERS;
 }
 
 /** What text that is not UTF-8 seems to be; null when nothing fits. */

@@ -1,32 +1,54 @@
 import { parse as parseToml, TomlDate } from 'smol-toml';
-import { parseDocument } from 'yaml';
+import { isMap, isScalar, parseDocument } from 'yaml';
+import { lossOf, parseJsonObject } from './json-object.ts';
 
 /** What stands at the top of a Markdown file for programs: a title, dates, tags. */
-export interface FrontMatter {
+export interface FrontMatter extends FrontMatterFields {
   /** Where the text begins, in UTF-16 units from the start of the file. */
   readonly bodyStart: number;
+  /** Why what looks like front matter is read as text; null for front matter. */
+  readonly problem: string | null;
+}
+
+interface FrontMatterFields {
   /** A null-prototype object. Dates are texts as RFC 3339 has them. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** By path, numbers as they are written. */
+  readonly written: ReadonlyMap<string, string>;
+  /** By path, why a value cannot be told: it is there twice, and differs. */
+  readonly doubts: ReadonlyMap<string, string>;
+  /** By path, a number that would lose digits as one. */
+  readonly lossy: ReadonlyMap<string, string>;
 }
 
 /** Front matter is a page at most; what closes later is not searched for. */
 const MAX_CHARACTERS = 256 * 1024;
-const NO_FIELDS: FrontMatter['fields'] = Object.freeze(Object.create(null) as Record<string, unknown>);
+const NONE: ReadonlyMap<string, string> = new Map();
+const NO_FIELDS: FrontMatterFields = Object.freeze({
+  fields: Object.freeze(Object.create(null) as Record<string, unknown>),
+  written: NONE,
+  doubts: NONE,
+  lossy: NONE,
+});
 
 /**
  * The front matter of a file, in the three forms that Hugo and others know: YAML between `---` lines (the last may be
  * `...`), TOML between `+++` lines, or a JSON object. Null when there is none: a block that does not hold named fields is
- * text, such as what stands between two thematic breaks. An empty block has no fields, and is not text.
+ * text, such as what stands between two thematic breaks. An empty block has no fields, and is not text. A block that names
+ * fields and cannot be parsed is text as well, and has its `problem`.
+ *
+ * @param paths names of fields in use, and paths such as `author.name`; duplicates in JSON are told of these
  * @see https://gohugo.io/content-management/front-matter/
  */
-export function parseFrontMatter(text: string): FrontMatter | null {
+export function parseFrontMatter(text: string, paths: ReadonlySet<string> = new Set()): FrontMatter | null {
   const start = text.startsWith('\uFEFF') ? 1 : 0;
   const head = text.slice(start, start + MAX_CHARACTERS);
   const found =
     delimited(head, '---', /^(?:---|\.\.\.)$/, yamlFields) ??
     delimited(head, '+++', /^\+\+\+$/, tomlFields) ??
-    jsonBlock(head);
-  return found === null ? null : { ...found, bodyStart: found.bodyStart + start };
+    jsonBlock(head, paths);
+  if (found === null || found.problem !== null) return found;
+  return { ...found, bodyStart: found.bodyStart + start };
 }
 
 /** A block between lines; the opening one is the first of the file. */
@@ -34,7 +56,7 @@ function delimited(
   head: string,
   opening: string,
   closing: RegExp,
-  parse: (block: string) => FrontMatter['fields'] | null,
+  parse: (block: string) => FrontMatterFields | null,
 ): FrontMatter | null {
   let at = 0;
   let blockStart: number | null = null;
@@ -44,8 +66,10 @@ function delimited(
       if (content !== opening) return null;
       blockStart = at + line.length;
     } else if (closing.test(content)) {
-      const fields = parse(head.slice(blockStart, at).replaceAll(/\r\n?/g, '\n'));
-      return fields === null ? null : { bodyStart: at + line.length, fields };
+      const block = head.slice(blockStart, at).replaceAll(/\r\n?/g, '\n');
+      const parsed = parse(block);
+      if (parsed === null) return unparsed(block, opening);
+      return { bodyStart: at + line.length, problem: null, ...parsed };
     }
     at += line.length;
     if (line === '') break;
@@ -53,36 +77,74 @@ function delimited(
   return null;
 }
 
-function yamlFields(block: string): FrontMatter['fields'] | null {
+/** Null for what names no fields, such as text between two thematic breaks. */
+function unparsed(block: string, opening: string): FrontMatter | null {
+  if (!/^["']?[\w-]+["']?[ \t]*[:=]/.test(block)) return null;
+  const format = opening === '---' ? 'YAML' : 'TOML';
+  return {
+    bodyStart: 0,
+    problem: `front matter that is not ${format} is read as text (often a colon, a tab or @ in a value without quotes)`,
+    ...NO_FIELDS,
+  };
+}
+
+function yamlFields(block: string): FrontMatterFields | null {
   if (block.trim() === '') return NO_FIELDS;
   // One document of YAML 1.2; `maxAliasCount` bounds what aliases may grow into.
   const document = parseDocument(block, { logLevel: 'silent', uniqueKeys: false });
   if (document.errors.length > 0) return null;
   try {
-    return fieldsOf(document.toJS({ maxAliasCount: 100 }) as unknown);
+    const written = new Map<string, string>();
+    addNumbers(document.contents, [], written);
+    return named(document.toJS({ maxAliasCount: 100 }) as unknown, written);
   } catch {
     return null;
   }
 }
 
-function tomlFields(block: string): FrontMatter['fields'] | null {
+/** Numbers of YAML as they are written, by path. */
+function addNumbers(node: unknown, path: readonly string[], written: Map<string, string>): void {
+  if (isScalar(node) && typeof node.value === 'number' && node.source !== undefined)
+    written.set(path.join('.'), node.source);
+  if (!isMap(node)) return;
+  for (const { key, value } of node.items)
+    if (isScalar(key)) addNumbers(value, [...path, String(key.value)], written);
+}
+
+function tomlFields(block: string): FrontMatterFields | null {
   if (block.trim() === '') return NO_FIELDS;
   try {
-    return fieldsOf(parseToml(block));
+    const value = parseToml(block, { integersAsBigInt: 'asNeeded' });
+    const written = new Map<string, string>();
+    addBigIntegers(value, [], written);
+    return named(value, written);
   } catch {
     return null;
   }
+}
+
+/** Whole numbers of TOML that a double does not hold, by path. */
+function addBigIntegers(value: unknown, path: readonly string[], written: Map<string, string>): void {
+  if (typeof value === 'bigint') written.set(path.join('.'), String(value));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  for (const [name, inner] of Object.entries(value)) addBigIntegers(inner, [...path, name], written);
 }
 
 /** A JSON object whose braces stand at the start of the first line and alone on the last. */
-function jsonBlock(head: string): FrontMatter | null {
+function jsonBlock(head: string, paths: ReadonlySet<string>): FrontMatter | null {
   if (!/^\{[ \t]*\r?\n/.test(head)) return null;
   const closing = /(?:\r\n|\n|\r)\}[ \t]*(?:\r\n|\n|\r|$)/g;
   for (let end = closing.exec(head); end !== null; end = closing.exec(head)) {
     const bodyStart = end.index + end[0].length;
     try {
-      const fields = fieldsOf(JSON.parse(head.slice(0, bodyStart)) as unknown);
-      if (fields !== null) return { bodyStart, fields };
+      const object = parseJsonObject(head.slice(0, bodyStart), paths);
+      if (object !== null)
+        return {
+          bodyStart,
+          problem: null,
+          ...object,
+          fields: plain(object.fields) as FrontMatterFields['fields'],
+        };
     } catch {
       // The brace may close an inner object; only a few can stand at the start of a line.
     }
@@ -92,18 +154,20 @@ function jsonBlock(head: string): FrontMatter | null {
 }
 
 /** Null for what is not a mapping. */
-function fieldsOf(value: unknown): FrontMatter['fields'] | null {
+function named(value: unknown, written: ReadonlyMap<string, string>): FrontMatterFields | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  return withTextDates(value) as FrontMatter['fields'];
+  const losses = [...written].map(([path, number]) => [path, lossOf(number)] as const);
+  const lossy = new Map(losses.filter((loss): loss is readonly [string, string] => loss[1] !== null));
+  return { fields: plain(value) as FrontMatterFields['fields'], written, lossy, doubts: NONE };
 }
 
-/** Dates of TOML as texts; objects without a prototype, so that a field named `__proto__` is only a field. */
-function withTextDates(value: unknown): unknown {
-  if (value instanceof TomlDate) return value.toISOString();
-  if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map(withTextDates);
+/** Dates as texts, and whole numbers as doubles; objects without a prototype, so that a field named `__proto__` is only a field. */
+function plain(value: unknown): unknown {
+  if (value instanceof TomlDate || value instanceof Date) return value.toISOString();
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
   const fields = Object.create(null) as Record<string, unknown>;
-  for (const [name, inner] of Object.entries(value)) fields[name] = withTextDates(inner);
+  for (const [name, inner] of Object.entries(value)) fields[name] = plain(inner);
   return fields;
 }

@@ -42,12 +42,8 @@ export function parseJsonObject(text: string, paths: ReadonlySet<string>): JsonO
     const values = found.filter((one) => one !== null);
     const [only] = values;
     if (only !== undefined && values.length === 1) written.set(path, only);
-    const lost = values.map(lostDigits).find((digits) => digits !== null);
-    if (lost !== undefined && lost !== null)
-      lossy.set(
-        path,
-        `it holds ${lost}, which would lose digits (beyond 2^53): put it in quotes, or keep it as :text`,
-      );
+    const lost = values.map(lossOf).find((loss) => loss !== null);
+    if (lost !== undefined && lost !== null) lossy.set(path, lost);
   }
   return { fields: value as Fields, doubts, lossy, written };
 }
@@ -83,6 +79,14 @@ function* valuesAt(values: readonly string[], [name, ...rest]: readonly string[]
 
 function membersNamed(object: string, name: string): string[] {
   return [...membersOf(object)].filter((member) => member.name === name).map(({ written }) => written);
+}
+
+/** Why a number, or a list of them, cannot be told as it is written; null when a double holds it. */
+export function lossOf(written: string): string | null {
+  const lost = lostDigits(written);
+  return lost === null
+    ? null
+    : `it holds ${lost}, which would lose digits (beyond 2^53): put it in quotes, or keep it as :text`;
 }
 
 /** The first number in a value, or in a list of values, that a double does not hold; null if there is none. */
