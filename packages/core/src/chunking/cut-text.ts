@@ -1,6 +1,10 @@
-/** The first so many UTF-16 units of a text, one fewer where that would halve a character. */
+import { graphemeEndWithin } from './graphemes.ts';
+
+/** The first so many UTF-16 units of a text, fewer where that would cut a character in two as people see them. */
 export function cutText(text: string, length: number): string {
+  if (text.length <= length || length <= 0) return text.slice(0, Math.max(0, length));
+  const whole = graphemeEndWithin(text, 0, length);
+  if (whole > 0) return text.slice(0, whole);
   const last = text.charCodeAt(length - 1);
-  const halved = text.length > length && last >= 0xd800 && last <= 0xdbff;
-  return text.slice(0, halved ? length - 1 : length);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
 }

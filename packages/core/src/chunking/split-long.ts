@@ -1,5 +1,6 @@
-import { isSpace } from './white-space.ts';
+import { graphemeEndWithin, nextGraphemeEnd } from './graphemes.ts';
 import { hashText } from './hash-text.ts';
+import { isSpace } from './white-space.ts';
 
 /** A piece of an atom that was too long; `torn` when it begins or ends within a word. */
 export interface Piece {
@@ -17,7 +18,7 @@ const TORN_LENGTH = 32;
 
 /**
  * Cuts text without sentence ends into groups of words. Where a group ends is decided by a hash of its last word, so
- * that an edit moves the ends near it and no others; endless words are cut by length, never within a surrogate pair.
+ * that an edit moves the ends near it and no others; endless words are cut by length.
  */
 export function splitLong(text: string, start: number, end: number): Piece[] {
   const pieces: Piece[] = [];
@@ -49,17 +50,32 @@ export function splitLong(text: string, start: number, end: number): Piece[] {
   return pieces;
 }
 
-/** Cuts a run without white space into pieces of bounded length. */
+/**
+ * Cuts a run without white space into pieces of bounded length, between characters as people see them: a longer one, such as
+ * a letter with hundreds of marks, is cut between code points.
+ */
 export function tear(text: string, start: number, end: number, length = TORN_LENGTH): Piece[] {
   const pieces: Piece[] = [];
   for (let position = start; position < end;) {
-    let next = Math.min(position + length, end);
-    if (next < end && isLowSurrogate(text.charCodeAt(next)) && next - position > 1) next -= 1;
-    if (next < end && next === position + 1 && isLowSurrogate(text.charCodeAt(next))) next += 1;
+    const next = tornEnd(text, position, end, length);
     pieces.push({ start: position, end: next, torn: true });
     position = next;
   }
   return pieces;
+}
+
+function tornEnd(text: string, position: number, end: number, length: number): number {
+  if (position + length >= end) return end;
+  const whole = graphemeEndWithin(text, position, position + length);
+  if (whole > position) return whole;
+  const next = nextGraphemeEnd(text, position);
+  return next < end ? next : codePointEnd(text, position, Math.min(position + length, end));
+}
+
+/** The last end of a code point up to `limit`; of the first one when that is longer. */
+function codePointEnd(text: string, start: number, limit: number): number {
+  if (!isLowSurrogate(text.charCodeAt(limit))) return limit;
+  return limit - start > 1 ? limit - 1 : limit + 1;
 }
 
 function isLowSurrogate(code: number): boolean {
