@@ -35,6 +35,26 @@ export function describePoints(name: string, { openStore, openPoints }: StoreOpe
       });
     });
 
+    test('what is embedded instead of the text is kept with it, and goes with an update that has none (issue 13, E20)', async () => {
+      const { points } = await openPoints();
+      const text = '<b>tagged</b> text';
+      const tagged = pointOf('a', text, { embeddedText: 'tagged text' });
+      await points.upsert([tagged, pointOf('b', text)], { runSequence: 1 });
+      const read = async () => [...(await points.retrieve([tagged.chunk.id])).values()][0]?.chunk;
+      expect(await read()).toEqual(tagged.chunk);
+      const [hit] = await points.search({
+        vector: tagged.vector,
+        limit: 1,
+        filter: whereEqual({ document_id: 'a' }),
+      });
+      expect(hit).toMatchObject({ documentId: 'a', text });
+      const plain = chunkOf('a', text);
+      await points.updatePayloads([plain], { runSequence: 2 });
+      expect(await read()).toEqual(plain);
+      await points.updatePayloads([tagged.chunk], { runSequence: 3 });
+      expect(await read()).toEqual(tagged.chunk);
+    });
+
     test('an upsert again changes nothing; with another text it replaces the point', async () => {
       const { points } = await openPoints();
       for (const text of ['one', 'one', 'two']) await points.upsert([pointOf('a', text)], { runSequence: 1 });

@@ -39,24 +39,27 @@ export interface PointValues {
   readonly pipeline?: string;
   readonly chunkIndex?: number;
   readonly title?: string | null;
+  readonly embeddedText?: string;
   readonly metadata?: Metadata;
 }
 
 export function chunkOf(documentId: string, text: string, values: PointValues = {}): ChunkRecord {
-  const { pipeline = 'docs', chunkIndex = 0, title = null, metadata = {} } = values;
-  const chunk = { index: chunkIndex, text, start: 0, end: text.length, title, tokens: 3 };
+  const { pipeline = 'docs', chunkIndex = 0, title = null, metadata = {}, embeddedText } = values;
+  const other = embeddedText === undefined ? {} : { embeddedText };
+  const chunk = { index: chunkIndex, text, start: 0, end: text.length, title, tokens: 3, ...other };
   return {
     id: pointId(pipeline, documentId, chunkIndex),
     pipeline,
     documentId,
     chunkIndex,
     text,
+    ...other,
     start: 0,
     end: text.length,
     title,
     tokens: 3,
     metadata,
-    textHash: textHash('', text),
+    textHash: textHash('', embeddedText ?? text),
     payloadHash: payloadHash(chunk, metadata),
     documentMark: null,
   };

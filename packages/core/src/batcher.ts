@@ -1,5 +1,6 @@
 import { canonicalMetadata } from './ids.ts';
 import type { ChunkRecord } from './document.ts';
+import { textBytes } from './job.ts';
 
 /** Bounds of one batch; the first that is reached ends it. */
 export interface BatchLimits {
@@ -31,17 +32,17 @@ export class Batcher {
 
   /** Adds a chunk, and returns the batch that it completes by not fitting in, or null. */
   add(chunk: ChunkRecord): ChunkRecord[] | null {
-    const textBytes = Buffer.byteLength(chunk.text);
+    const ownBytes = textBytes(chunk);
     const documentBytes =
       Buffer.byteLength(canonicalMetadata(chunk.metadata)) + Buffer.byteLength(chunk.documentId);
-    const bytes = textBytes + (chunk.documentId === this.#lastDocument ? 0 : documentBytes);
+    const bytes = ownBytes + (chunk.documentId === this.#lastDocument ? 0 : documentBytes);
     const { maxChunks, maxTokens, maxBytes } = this.#limits;
     const fits =
       this.#chunks.length < maxChunks &&
       this.#tokens + chunk.tokens <= maxTokens &&
       this.#bytes + bytes <= maxBytes;
     const complete = fits || this.#chunks.length === 0 ? null : this.flush();
-    this.#bytes += complete === null ? bytes : textBytes + documentBytes;
+    this.#bytes += complete === null ? bytes : ownBytes + documentBytes;
     this.#tokens += chunk.tokens;
     this.#lastDocument = chunk.documentId;
     this.#chunks.push(chunk);

@@ -43,6 +43,11 @@ export interface Chunk {
   /** 0-based position within the document. */
   readonly index: number;
   readonly text: string;
+  /**
+   * What is embedded instead of the text, with LF as its line ends: the text without its markup, below the header row of its
+   * table where that is repeated. Absent where the text itself is embedded.
+   */
+  readonly embeddedText?: string;
   /** Offset of the first UTF-16 code unit within the document's text. */
   readonly start: number;
   /** Offset past the last UTF-16 code unit. */
@@ -51,7 +56,7 @@ export interface Chunk {
   readonly title: string | null;
   /** Tokens that the model gets for it: special tokens and prefix included, and the title where that is embedded. */
   readonly tokens: number;
-  /** Tokens of its text alone. */
+  /** Tokens of what is embedded of its text alone. */
   readonly textTokens: number;
   /** Tokens among these that stand for what is not in the model's vocabulary. */
   readonly unknownTokens: number;
@@ -78,14 +83,16 @@ export interface ChunkRecord {
   readonly documentId: string;
   readonly chunkIndex: number;
   readonly text: string;
+  /** As that of a {@link Chunk}. */
+  readonly embeddedText?: string;
   readonly start: number;
   readonly end: number;
   readonly title: string | null;
   readonly tokens: number;
   readonly metadata: Metadata;
-  /** Hash of what the vector is made from: model prefix and text. */
+  /** Hash of what the vector is made from: model prefix, and what is embedded. */
   readonly textHash: string;
-  /** Hash of the rest of the payload: offsets, title, tokens, metadata. */
+  /** Hash of the rest of the payload: offsets, title, tokens, metadata, and the text where another is embedded. */
   readonly payloadHash: string;
   /** Present on a document's first chunk only. */
   readonly documentMark: DocumentMark | null;

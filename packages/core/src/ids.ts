@@ -37,9 +37,9 @@ export function canonicalMetadata(metadata: Metadata): string {
   );
 }
 
-/** Hash of all that a point's payload holds besides what the vector is made from. */
+/** Hash of all that a point's payload holds besides what the vector is made from: of the text, too, where that is another. */
 export function payloadHash(
-  chunk: Pick<Chunk, 'start' | 'end' | 'tokens' | 'title'>,
+  chunk: Pick<Chunk, 'start' | 'end' | 'tokens' | 'title' | 'text' | 'embeddedText'>,
   metadata: Metadata,
 ): string {
   return shortHash([
@@ -48,6 +48,7 @@ export function payloadHash(
     String(chunk.tokens),
     chunk.title === null ? '0' : `1${chunk.title}`,
     canonicalMetadata(metadata),
+    ...(chunk.embeddedText === undefined ? [] : [chunk.text]),
   ]);
 }
 

@@ -27,6 +27,7 @@ const chunkSchema = z.looseObject({
   document: count,
   chunkIndex: count,
   text: z.string().min(1),
+  embeddedText: z.string().min(1).exactOptional(),
   start: count,
   end: count,
   title: z.string().max(MAX_JOB_BYTES).nullable(),
@@ -142,13 +143,18 @@ const countedBytes = new WeakMap<EmbedJob, number>();
 export function jobBytes(job: EmbedJob): number {
   const counted = countedBytes.get(job);
   if (counted !== undefined) return counted;
-  const texts = job.chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.text), 0);
+  const texts = job.chunks.reduce((sum, chunk) => sum + textBytes(chunk), 0);
   const bytes = job.documents.reduce(
     (sum, document) => sum + Buffer.byteLength(JSON.stringify(document)),
     texts,
   );
   countedBytes.set(job, bytes);
   return bytes;
+}
+
+/** UTF-8 bytes of a chunk's text, and of what is embedded instead of it. */
+export function textBytes({ text, embeddedText = '' }: Pick<ChunkRecord, 'text' | 'embeddedText'>): number {
+  return Buffer.byteLength(text) + Buffer.byteLength(embeddedText);
 }
 
 /** The parts of a job's id, or null when it is not one of embedline's. */

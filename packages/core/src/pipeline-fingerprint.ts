@@ -17,6 +17,7 @@ export function pipelineFingerprint(chunking: ChunkingOptions): string {
     chunking.overlapTokens,
     READING_VERSION,
     ...(chunking.embedTitle === true ? ['title'] : []),
+    ...(chunking.repeatTableHeader === true ? ['table header'] : []),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }

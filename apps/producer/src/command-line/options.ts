@@ -50,6 +50,10 @@ export function addPipelineOptions(command: Command): Command {
       "embed each chunk's title (document, headings) above its text; default: the text alone",
     )
     .option(
+      '--repeat-table-header',
+      'embed the header row of a Markdown table above each further chunk of it; default: once',
+    )
+    .option(
       '--max-line-bytes <n>',
       limitText('longest line of JSONL or row of CSV', 'maxLineBytes'),
       wholeNumber(1),

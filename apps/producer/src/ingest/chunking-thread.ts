@@ -14,14 +14,6 @@ parentPort?.on('message', ({ id, documents }: ChunkingRequest) => {
 });
 
 /** The other side has the document. */
-function withoutText({
-  index,
-  start,
-  end,
-  title,
-  tokens,
-  textTokens,
-  unknownTokens,
-}: Chunk): Omit<Chunk, 'text'> {
-  return { index, start, end, title, tokens, textTokens, unknownTokens };
+function withoutText({ text: _text, ...chunk }: Chunk): Omit<Chunk, 'text'> {
+  return chunk;
 }

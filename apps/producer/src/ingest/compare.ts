@@ -142,6 +142,7 @@ function recordsOf(
     documentId: document.id,
     chunkIndex: chunk.index,
     text: chunk.text,
+    ...(chunk.embeddedText === undefined ? {} : { embeddedText: chunk.embeddedText }),
     start: chunk.start,
     end: chunk.end,
     title: chunk.title,

@@ -74,6 +74,8 @@ export const pipelineSchema = z.strictObject({
   overlapTokens: z.int().min(0).optional(),
   /** Embed each chunk's title above its text; the title counts in the length of the chunk. */
   embedTitle: z.boolean().default(false),
+  /** Embed the header row of a Markdown table above each further chunk of it; it counts in the length of the chunk. */
+  repeatTableHeader: z.boolean().default(false),
   /** Worker processes to run meanwhile. Defaults to 0 with REDIS_URL, else one per core. */
   workers: z.int().min(0).optional(),
   /** Largest share of the points that a run may take away from readers, whatever the cause. Defaults to 20 %. */

@@ -50,12 +50,18 @@ export async function openPipeline(
 }
 
 function chunkingOf(
-  { chunkTokens, overlapTokens, embedTitle }: PipelineDefinition,
+  { chunkTokens, overlapTokens, embedTitle, repeatTableHeader }: PipelineDefinition,
   model: ModelSpec,
 ): ChunkingOptions {
   try {
     return parseChunkingOptions(
-      { maxTokens: chunkTokens, overlapTokens, passagePrefix: model.passagePrefix, embedTitle },
+      {
+        maxTokens: chunkTokens,
+        overlapTokens,
+        passagePrefix: model.passagePrefix,
+        embedTitle,
+        repeatTableHeader,
+      },
       model.maxTokens,
     );
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { textHash, type Chunk, type ChunkableText } from '@embedline/core';
+import { embeddedText, textHash, type Chunk, type ChunkableText } from '@embedline/core';
 import type { Corpus } from './corpus.ts';
 
 export interface SampleOptions {
@@ -33,11 +33,12 @@ export async function sampleChunks(options: SampleOptions): Promise<string[]> {
       bodyStart: document.bodyStart ?? 0,
       format: isMarkdown ? 'markdown' : 'plain',
     });
-    for (const { text, tokens: count } of pieces) {
+    for (const piece of pieces) {
+      const text = embeddedText(piece, false);
       const hash = textHash('', text);
       if (candidates.has(hash)) continue;
-      candidates.set(hash, { hash, text, tokens: count });
-      tokens += count;
+      candidates.set(hash, { hash, text, tokens: piece.tokens });
+      tokens += piece.tokens;
     }
     if (tokens <= 2 * maxTokens) continue;
     candidates = smallest(candidates, maxTokens);

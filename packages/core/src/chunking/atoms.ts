@@ -1,5 +1,6 @@
 import { findBlocks, type Block, type TextFormat } from './blocks.ts';
-import { isBlank, linesOf } from './lines.ts';
+import { isBlank, linesOf, type Line } from './lines.ts';
+import { Edits, type Edit } from './markup/edits.ts';
 import { sentenceEnds } from './sentences.ts';
 import { trim } from './white-space.ts';
 
@@ -23,17 +24,27 @@ export interface Atom {
   readonly cutBefore: number;
   /** Headings above, outermost first; one array for all atoms of a section. */
   readonly headings: readonly string[];
+  /** The header row of the table that it is a row of; one object for all its rows, absent from the header itself. */
+  readonly tableHeader?: Line;
 }
 
-type Piece = Pick<Atom, 'start' | 'end' | 'cutBefore'>;
+/** A text taken apart. */
+export interface FoundAtoms {
+  readonly atoms: readonly Atom[];
+  /** What is embedded otherwise than it is written. */
+  readonly edits: Edits;
+}
+
+type Piece = Pick<Atom, 'start' | 'end' | 'cutBefore' | 'tableHeader'>;
 
 /**
  * Finds a text's atoms: its blocks, and within these rows, lines and sentences. What an atom is depends on its own block
  * alone, so that an edit elsewhere does not move it.
  * @param from where the text begins
  */
-export function findAtoms(text: string, format: TextFormat, from: number): Atom[] {
+export function findAtoms(text: string, format: TextFormat, from: number): FoundAtoms {
   const atoms: Atom[] = [];
+  const edits: Edit[] = [];
   let section: { readonly level: number; readonly title: string }[] = [];
   let headings: readonly string[] = [];
   let afterHeading = false;
@@ -43,16 +54,18 @@ export function findAtoms(text: string, format: TextFormat, from: number): Atom[
       section = [...section.filter(({ level }) => level < heading.level), heading];
       headings = section.map(({ title }) => title).filter((title) => title !== '');
     }
+    // Not spread into arguments: a block may have any number.
+    for (const edit of block.edits) edits.push(edit);
     for (const piece of piecesOf(text, block)) {
       const trimmed = trim(text, piece.start, piece.end);
       if (trimmed.start === trimmed.end) continue;
       const cutBefore = afterHeading && heading === null ? CUT.never : piece.cutBefore;
-      atoms.push({ ...trimmed, cutBefore, headings });
+      atoms.push({ ...piece, ...trimmed, cutBefore, headings });
       afterHeading = false;
     }
     afterHeading = heading !== null;
   }
-  return atoms;
+  return { atoms, edits: new Edits(edits) };
 }
 
 function piecesOf(text: string, block: Block): Piece[] {
@@ -88,18 +101,24 @@ function linePieces(text: string, { start, end }: Block, cutBefore: number): Pie
 /** The header row stays with the first row: alone it says nothing. */
 function rowPieces(text: string, { start, end }: Block, cutBefore: number): Piece[] {
   const rows = [...linesOf(text, start, end)];
+  const [tableHeader] = rows;
   return rows.map((row, index) => ({
     ...row,
     cutBefore: index === 0 ? cutBefore : index <= 2 ? CUT.never : CUT.line,
+    ...(tableHeader === undefined || index === 0 ? {} : { tableHeader }),
   }));
 }
 
-function prosePieces(text: string, { start, end }: Block, cutBefore: number): Piece[] {
+function prosePieces(text: string, { start, end, edits }: Block, cutBefore: number): Piece[] {
   const cuts = new Map<number, number>();
-  for (const sentenceEnd of sentenceEnds(text, start, end)) cuts.set(sentenceEnd, CUT.sentence);
+  const markup = new Edits(edits);
+  for (const sentenceEnd of sentenceEnds(text, start, end)) {
+    // The alternative text of an image has its sentences, its address has none.
+    if (!markup.splits(sentenceEnd)) cuts.set(sentenceEnd, CUT.sentence);
+  }
   let previousEnd: number | null = null;
   for (const line of linesOf(text, start, end)) {
-    if (previousEnd !== null) {
+    if (previousEnd !== null && !markup.splits(line.start)) {
       const strong = cuts.has(previousEnd) || standsForItself(text.slice(line.start, line.start + 20));
       cuts.delete(previousEnd);
       cuts.set(line.start, strong ? CUT.line : CUT.word);

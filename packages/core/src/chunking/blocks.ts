@@ -18,7 +18,14 @@ function paragraphs(text: string, from: number): Block[] {
   let last: Line | null = null;
   const end = () => {
     if (first !== null && last !== null)
-      blocks.push({ kind: 'prose', start: first.start, end: last.end, afterBlankLine: true, heading: null });
+      blocks.push({
+        kind: 'prose',
+        start: first.start,
+        end: last.end,
+        afterBlankLine: true,
+        heading: null,
+        edits: [],
+      });
     first = null;
   };
   for (const line of linesOf(text, from, text.length)) {

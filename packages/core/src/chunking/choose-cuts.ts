@@ -1,4 +1,5 @@
 import { CUT, type Atom } from './atoms.ts';
+import type { EmbeddedView } from './embedded-view.ts';
 import { hashText } from './hash-text.ts';
 
 /** A chunk is filled at least so far before a cut is looked for, where the structure allows it. */
@@ -11,6 +12,10 @@ export interface CutLimits {
   readonly maxTokens: number;
   /** Characters of it at most, with the blanks between its atoms. */
   readonly maxCharacters: number;
+  /** What is embedded of a stretch counts, not what is written. */
+  readonly view: EmbeddedView;
+  /** Weight of what is repeated above a chunk that begins with this atom. */
+  readonly repeatedWeight: (first: Atom) => number;
 }
 
 /**
@@ -33,10 +38,11 @@ function nextCut(
   text: string,
   atoms: readonly WeighedAtom[],
   first: number,
-  { maxTokens, maxCharacters }: CutLimits,
+  { maxTokens: available, maxCharacters, view, repeatedWeight }: CutLimits,
 ): number {
   let filled = 0;
   const start = atoms[first]?.start ?? 0;
+  const maxTokens = available - (atoms[first] === undefined ? 0 : repeatedWeight(atoms[first]));
   let best = -1;
   let fallback = first + 1;
   for (let position = first; position < atoms.length; position += 1) {
@@ -48,7 +54,7 @@ function nextCut(
         best = position;
     }
     filled += atom.weight;
-    if (filled > maxTokens || (position > first && atom.end - start > maxCharacters))
+    if (filled > maxTokens || (position > first && view.length(start, atom.end) > maxCharacters))
       return best === -1 ? fallback : best;
   }
   return atoms.length;

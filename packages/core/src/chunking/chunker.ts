@@ -5,10 +5,12 @@ import type { TextFormat } from './blocks.ts';
 import { chunkBudget, type ChunkBudget } from './chunk-budget.ts';
 import type { ChunkingOptions } from './chunking-options.ts';
 import { chooseCuts } from './choose-cuts.ts';
+import { EmbeddedView } from './embedded-view.ts';
 import { fitAtom, halve, type CountedAtom } from './fit-atom.ts';
 import { lineEndOffsets, withPlainLineEnds } from './line-ends.ts';
-import { measure } from './measured.ts';
+import { measure, type Measured } from './measured.ts';
 import { sectionTitle } from './section-title.ts';
+import { tableHeaders, type RepeatedHeader } from './table-headers.ts';
 import { trim } from './white-space.ts';
 
 /** What is cut. */
@@ -27,6 +29,9 @@ interface Cutting {
   readonly text: string;
   /** Title of a run of atoms, as it is not yet shortened. */
   readonly titleOf: (atoms: readonly Atom[]) => string | null;
+  readonly view: EmbeddedView;
+  /** What is repeated above a chunk that begins with an atom. */
+  readonly headerOf: (first: Atom) => RepeatedHeader | null;
   readonly counter: TokenCounter;
   readonly budget: ChunkBudget;
   readonly maxTokens: number;
@@ -53,14 +58,20 @@ export function createChunker(
     const { text, title, format = 'plain', bodyStart = 0 } = document;
     const whole = format === 'plain' ? wholeText(document, { counter, budget, maxTokens }) : null;
     if (whole !== null) return [{ index: 0, ...whole }];
-    const found = findAtoms(text, format, bodyStart);
+    const { atoms: found, edits } = findAtoms(text, format, bodyStart);
+    const view = new EmbeddedView(text, edits);
     const titleOf = titlesOf(title, found);
-    const cutting = { text, titleOf, counter, budget, maxTokens };
     const textTokens = budget.textTokens(eachSection(found).map((atom) => titleOf([atom])));
-    const atoms = found.flatMap((atom) =>
-      fitAtom(atom, { text, counter, maxTokens: textTokens, maxCharacters }),
-    );
-    const cuts = chooseCuts(text, atoms, { maxTokens: textTokens, maxCharacters });
+    const limits = { maxTokens: textTokens, maxCharacters };
+    const headerOf =
+      options.repeatTableHeader === true ? tableHeaders({ view, counter, ...limits }) : () => null;
+    const repeatedWeight = (first: Atom) => headerOf(first)?.weight ?? 0;
+    const cutting = { text, titleOf, view, headerOf, counter, budget, maxTokens };
+    const atoms = found.flatMap((atom) => {
+      const room = textTokens - repeatedWeight(atom);
+      return fitAtom(atom, { text, view, counter, maxTokens: room, maxCharacters });
+    });
+    const cuts = chooseCuts(text, atoms, { ...limits, view, repeatedWeight });
     return cuts
       .flatMap((first, index) => {
         const earliest = (cuts[index - 1] ?? 0) + 1;
@@ -128,10 +139,13 @@ function withOverlap(
   earliest: number,
   overlapTokens: number,
 ): number {
-  let from = first;
-  for (let room = overlapTokens; from > earliest; from -= 1) {
-    room -= atoms[from - 1]?.weight ?? Infinity;
-    if (room < 0) break;
+  let [from, room] = [first, overlapTokens];
+  for (let position = first - 1; position >= earliest; position -= 1) {
+    const weight = atoms[position]?.weight ?? Infinity;
+    if (weight > room) break;
+    room -= weight;
+    // What has no tokens is only repeated between others.
+    if (weight > 0) from = position;
   }
   return from;
 }
@@ -149,24 +163,48 @@ function toChunks(
   overlap: readonly CountedAtom[],
   cutting: Cutting,
 ): Unplaced[] {
-  const { text, counter, budget, maxTokens } = cutting;
+  const { text, budget, maxTokens } = cutting;
   const all = [...overlap, ...own];
   const [start, end] = [all[0]?.start ?? 0, all.at(-1)?.end ?? 0];
-  const content = text.slice(start, end);
-  const addsUp = counter.additive && !all.some(({ torn }) => torn) && !JOINING_SPACES.test(content);
-  const { tokens, unknown } = addsUp ? sumOf(all) : measure(content, counter);
+  const { embedded, tokens, unknown, addsUp } = embeddedOf(all, cutting);
   if (tokens === 0) return [];
   const title = budget.titleOf(cutting.titleOf(own));
-  const inputTokens = budget.inputTokens(content, title, tokens);
+  const inputTokens = budget.inputTokens(embedded, title, addsUp ? tokens : null);
   const parts = inputTokens <= maxTokens ? [] : divide(own, cutting);
-  if (inputTokens > maxTokens && overlap.length > 0) return toChunks(own, overlap.slice(1), cutting);
+  if (inputTokens > maxTokens && overlap.length > 0) return toChunks(own, shortened(overlap), cutting);
   if (parts.length > 0) return parts.flatMap((part) => toChunks(part, [], cutting));
-  return [
-    { text: content, start, end, title, tokens: inputTokens, textTokens: tokens, unknownTokens: unknown },
-  ];
+  const content = text.slice(start, end);
+  const chunk = { text: content, start, end, title, tokens: inputTokens };
+  const counts = { textTokens: tokens, unknownTokens: unknown };
+  return [{ ...chunk, ...counts, ...(embedded === content ? {} : { embeddedText: embedded }) }];
 }
 
-function sumOf(atoms: readonly CountedAtom[]): { tokens: number; unknown: number } {
+/** What is embedded of some atoms, with its length; that of their parts together where these add up. */
+function embeddedOf(all: readonly CountedAtom[], { view, headerOf, counter }: Cutting) {
+  const [start, end] = [all[0]?.start ?? 0, all.at(-1)?.end ?? 0];
+  const header = all[0] === undefined ? null : headerOf(all[0]);
+  const above = header === null ? '' : `${header.text}\n`;
+  const body = view.slice(start, end);
+  const addsUp =
+    counter.additive &&
+    !view.isEdited(start, end) &&
+    !all.some(({ torn }) => torn) &&
+    !JOINING_SPACES.test(above + body);
+  if (addsUp) return { embedded: above + body, addsUp, ...sumOf(header === null ? all : [header, ...all]) };
+  // Markup alone is better than nothing.
+  const bodies = view.isEdited(start, end) ? [body, ...view.insteadOfNothing(start, end)] : [body];
+  const chosen = bodies.find((one) => counter.count(one) > 0) ?? body;
+  const embedded = counter.count(chosen) > 0 ? above + chosen : chosen;
+  return { embedded, addsUp, ...measure(embedded, counter) };
+}
+
+/** An overlap without its first atom, and those behind it that have no tokens. */
+function shortened(overlap: readonly CountedAtom[]): CountedAtom[] {
+  const next = overlap.findIndex(({ weight }, index) => index > 0 && weight > 0);
+  return next === -1 ? [] : overlap.slice(next);
+}
+
+function sumOf(atoms: readonly Measured[]): { tokens: number; unknown: number } {
   let [tokens, unknown] = [0, 0];
   for (const atom of atoms) {
     tokens += atom.tokens;
@@ -176,13 +214,13 @@ function sumOf(atoms: readonly CountedAtom[]): { tokens: number; unknown: number
 }
 
 /** Two parts of some atoms, or of the only one; empty when that cannot be cut. */
-function divide(own: readonly CountedAtom[], { text, counter }: Cutting): CountedAtom[][] {
+function divide(own: readonly CountedAtom[], { text, view, counter }: Cutting): CountedAtom[][] {
   const [only] = own;
   const middle = own.length >> 1;
   if (own.length > 1) return [own.slice(0, middle), own.slice(middle)];
   if (only === undefined) return [];
   return halve(only, { text }).map((half) => [
-    { ...half, ...measure(text.slice(half.start, half.end), counter) },
+    { ...half, ...measure(view.slice(half.start, half.end), counter) },
   ]);
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** Bump when the same text is cut differently: that makes a new generation. */
-export const CHUNKING_VERSION = 2;
+/** Bump when the same text is cut or embedded differently: that makes a new generation. */
+export const CHUNKING_VERSION = 3;
 
 /** How documents are cut. */
 export interface ChunkingOptions {
@@ -16,6 +16,8 @@ export interface ChunkingOptions {
   readonly passagePrefix?: string;
   /** Embed each chunk's title above its text. Defaults to false. */
   readonly embedTitle?: boolean;
+  /** Embed the header row of a table above each further chunk of it. Defaults to false. */
+  readonly repeatTableHeader?: boolean;
 }
 
 const MIN_CHUNK_TOKENS = 16;
@@ -27,6 +29,7 @@ export function parseChunkingOptions(
     readonly overlapTokens?: number | undefined;
     readonly passagePrefix?: string | undefined;
     readonly embedTitle?: boolean | undefined;
+    readonly repeatTableHeader?: boolean | undefined;
   },
   modelMaxTokens: number,
 ): ChunkingOptions {
@@ -46,11 +49,12 @@ export function parseChunkingOptions(
       `expected an overlap of at most half a chunk (${Math.floor(maxTokens / 2)} tokens)`,
     )
     .parse(options.overlapTokens ?? 0);
-  const { passagePrefix = '', embedTitle = false } = options;
+  const { passagePrefix = '', embedTitle = false, repeatTableHeader = false } = options;
   return Object.freeze({
     maxTokens,
     overlapTokens,
     ...(passagePrefix === '' ? {} : { passagePrefix }),
     ...(embedTitle ? { embedTitle } : {}),
+    ...(repeatTableHeader ? { repeatTableHeader } : {}),
   });
 }

@@ -1,7 +1,8 @@
 import type { TokenCounter } from '../embedder/embedder.ts';
 import type { Atom } from './atoms.ts';
+import type { EmbeddedView } from './embedded-view.ts';
 import { measure, type Measured } from './measured.ts';
-import { splitLong, tear } from './split-long.ts';
+import { splitLong, tear, type Piece } from './split-long.ts';
 import { isSpace, trim } from './white-space.ts';
 
 /** An atom that fits into a chunk, with its length. */
@@ -12,6 +13,7 @@ export interface CountedAtom extends Atom, Measured {
 
 export interface FitOptions {
   readonly text: string;
+  readonly view: EmbeddedView;
   readonly counter: TokenCounter;
   /** Most weight of an atom. */
   readonly maxTokens: number;
@@ -22,9 +24,20 @@ export interface FitOptions {
 export function fitAtom(atom: Atom, options: FitOptions): CountedAtom[] {
   const whole = measureWithin(atom, options);
   if (whole !== null) return [{ ...atom, ...whole, torn: false }];
-  return splitLong(options.text, atom.start, atom.end)
+  return withoutEmpty(splitLong(options.text, atom.start, atom.end), options)
     .flatMap((piece) => fitPiece({ ...atom, ...piece }, options))
     .map((piece, index) => (index === 0 ? piece : { ...piece, cutBefore: 0 }));
+}
+
+/** Pieces of which nothing is embedded, such as those of a long address, belong to the one before. */
+function withoutEmpty(pieces: readonly Piece[], { view }: FitOptions): Piece[] {
+  const joined: Piece[] = [];
+  for (const piece of pieces) {
+    const before = joined.at(-1);
+    if (before === undefined || view.length(piece.start, piece.end) > 0) joined.push(piece);
+    else joined[joined.length - 1] = { ...before, end: piece.end };
+  }
+  return joined;
 }
 
 /** Halves a piece until its parts fit; a part of white space alone is none. */
@@ -34,17 +47,17 @@ function fitPiece(piece: Atom & { readonly torn: boolean }, options: FitOptions)
   const halves = halve(piece, options);
   return halves.length > 0
     ? halves.flatMap((half) => fitPiece(half, options))
-    : [{ ...piece, ...measure(options.text.slice(piece.start, piece.end), options.counter) }];
+    : [{ ...piece, ...measure(options.view.slice(piece.start, piece.end), options.counter) }];
 }
 
 /**
  * The halves of a piece without white space at their ends, cut between two words where it has several; empty for a single
  * character, which cannot be cut further.
  */
-export function halve<Piece extends Atom & { readonly torn?: boolean }>(
-  piece: Piece,
+export function halve<Whole extends Atom & { readonly torn?: boolean }>(
+  piece: Whole,
   { text }: Pick<FitOptions, 'text'>,
-): (Piece & { readonly torn: boolean })[] {
+): (Whole & { readonly torn: boolean })[] {
   const { start, end } = piece;
   if (end - start <= 2) return [];
   const space = spaceNearMiddle(text, start, end);
@@ -73,9 +86,9 @@ function spaceNearMiddle(text: string, start: number, end: number): number | nul
 /** Null for a piece that does not fit; one with too many characters is not counted to find that. */
 function measureWithin(
   { start, end }: Atom,
-  { text, counter, maxTokens, maxCharacters }: FitOptions,
+  { view, counter, maxTokens, maxCharacters }: FitOptions,
 ): Measured | null {
-  if (end - start > maxCharacters) return null;
-  const measured = measure(text.slice(start, end), counter);
+  if (view.length(start, end) > maxCharacters) return null;
+  const measured = measure(view.slice(start, end), counter);
   return measured.weight <= maxTokens ? measured : null;
 }

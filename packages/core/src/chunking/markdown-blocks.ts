@@ -1,6 +1,10 @@
 import { parser, Table } from '@lezer/markdown';
 import type { SyntaxNode } from '@lezer/common';
 import { cutText } from './cut-text.ts';
+import { dataUrlEdits } from './markup/data-urls.ts';
+import { Edits, type Edit } from './markup/edits.ts';
+import { htmlEdits } from './markup/html-edits.ts';
+import { inlineEdits, tableEdits } from './markup/inline-edits.ts';
 import { trim } from './white-space.ts';
 
 /** A leaf of a Markdown document's block structure. Together the blocks cover all that is not white space, in order. */
@@ -13,6 +17,8 @@ export interface MarkdownBlock {
   readonly afterBlankLine: boolean;
   /** Of a heading that begins a section: one inside a list or a quotation does not. */
   readonly heading: { readonly level: number; readonly title: string } | null;
+  /** What is embedded otherwise than it is written, in order. */
+  readonly edits: readonly Edit[];
 }
 
 /** Blocks only: what stands inside a paragraph does not decide where chunks are cut. */
@@ -69,12 +75,14 @@ export function findMarkdownBlocks(text: string, from: number): MarkdownBlock[] 
     const gap = trim(source, end, leaf.from);
     const range = trim(source, gap.start, leaf.to);
     if (range.start === range.end) continue;
+    const edits = editsOf(leaf, source, range);
     blocks.push({
       kind: kindOf(leaf),
       start: range.start + from,
       end: range.end + from,
       afterBlankLine: hasBlankLine(source, end, leaf.from),
-      heading: headingOf(leaf, source),
+      heading: headingOf(leaf, source, edits),
+      edits: from === 0 ? edits : edits.map((edit) => moved(edit, from)),
     });
     end = leaf.to;
   }
@@ -86,6 +94,7 @@ export function findMarkdownBlocks(text: string, from: number): MarkdownBlock[] 
       end: rest.end + from,
       afterBlankLine: hasBlankLine(source, end, rest.start),
       heading: null,
+      edits: [],
     });
   return blocks;
 }
@@ -121,7 +130,34 @@ function levelOf(name: string): number | null {
   return level === undefined ? null : Number(level);
 }
 
-function headingOf(node: SyntaxNode, source: string): MarkdownBlock['heading'] {
+function editsOf(
+  node: SyntaxNode,
+  source: string,
+  { start, end }: Pick<MarkdownBlock, 'start' | 'end'>,
+): Edit[] {
+  switch (node.name) {
+    case 'FencedCode':
+    case 'CodeBlock':
+    case 'HorizontalRule':
+      return [];
+    case 'HTMLBlock':
+    case 'CommentBlock':
+    case 'ProcessingInstructionBlock':
+      return htmlEdits(source, start, end);
+    case 'LinkReference':
+      return dataUrlEdits(source, start, end);
+    case 'Table':
+      return tableEdits(source, start, end);
+    default:
+      return inlineEdits(source, start, end);
+  }
+}
+
+function moved(edit: Edit, by: number): Edit {
+  return { ...edit, start: edit.start + by, end: edit.end + by };
+}
+
+function headingOf(node: SyntaxNode, source: string, edits: readonly Edit[]): MarkdownBlock['heading'] {
   const level = levelOf(node.name);
   if (level === null || node.parent?.name !== 'Document') return null;
   const marks = node.getChildren('HeaderMark');
@@ -129,7 +165,8 @@ function headingOf(node: SyntaxNode, source: string): MarkdownBlock['heading'] {
   const isAtx = first !== undefined && first.from === node.from;
   const start = isAtx ? first.to : node.from;
   const end = last !== undefined && last !== (isAtx ? first : undefined) ? last.from : node.to;
-  const title = source.slice(start, end).replaceAll(/\s+/g, ' ').trim();
+  const written = new Edits(edits).apply(source, start, end) ?? source.slice(start, end);
+  const title = written.replaceAll(/\s+/g, ' ').trim();
   return { level, title: cutText(title, MAX_TITLE_CHARACTERS) };
 }
 

@@ -9,6 +9,8 @@ export interface PointPayload {
   document_id: string;
   chunk_index: number;
   text: string;
+  /** What the vector is made from instead of the text; absent where it is made from the text. */
+  embedded_text?: string;
   title: string | null;
   start: number;
   end: number;
@@ -34,6 +36,7 @@ export function toPayload(chunk: ChunkRecord, runSequence: number, stale = false
     document_id: chunk.documentId,
     chunk_index: chunk.chunkIndex,
     text: chunk.text,
+    ...(chunk.embeddedText === undefined ? {} : { embedded_text: chunk.embeddedText }),
     title: chunk.title,
     start: chunk.start,
     end: chunk.end,
@@ -54,6 +57,7 @@ export function fromPayload(id: string, payload: PointPayload): ChunkRecord {
     documentId: payload.document_id,
     chunkIndex: payload.chunk_index,
     text: payload.text,
+    ...(payload.embedded_text === undefined ? {} : { embeddedText: payload.embedded_text }),
     title: payload.title,
     start: payload.start,
     end: payload.end,
