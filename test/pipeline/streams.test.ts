@@ -65,6 +65,29 @@ describe('an ingest goes on to its end', () => {
   });
 });
 
+describe('a command whose exit code says what it found keeps it', () => {
+  const unread = (command: string) => `$EMBEDLINE ${command} | true; exit \${PIPESTATUS[0]}`;
+  test.each<readonly [string, string, number]>([
+    ['doctor, of a Redis that is away', `REDIS_URL=redis://127.0.0.1:1 ${unread('doctor')}`, 1],
+    ['plan, of a corpus that is not there', unread('plan ./nothing --collection docs --json'), 1],
+    ['search, in a collection that is not there', unread('search x --collection none --json'), 1],
+    ['verify, of a collection that is not there', unread('verify ./ --collection none --json'), 1],
+  ])('unread: %s', async (_, script, expected) => {
+    const { code, stderr } = await shell(await testBench(), script);
+    expect({ code, stderr }).toMatchObject({ code: expected });
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test.runIf(hasFullDevice)('a report of verify that finds no space is a failure', async () => {
+    const bench = await testBench();
+    const script = `cat >d.jsonl; $EMBEDLINE ingest d.jsonl --collection docs --workers 1 >&2 && $EMBEDLINE verify d.jsonl --collection docs`;
+    expect((await shell(bench, script, corpus)).code).toBe(0);
+    const { code, stderr } = await shell(bench, `${script} >/dev/full`, corpus);
+    expect(code).toBe(1);
+    expect(stderr).toContain('error: The output could not be written');
+  });
+});
+
 describe('a command that only prints', () => {
   test.each([
     ['--help', 0],

@@ -7,9 +7,11 @@ import { printError } from './terminal/print-error.ts';
 import { styleFor } from './terminal/style.ts';
 
 /** Commands whose output is all there is to them; so are those of the form `... list`. */
-const PRINTING_COMMANDS = new Set(['search', 'status', 'plan', 'doctor']);
+const PRINTING_COMMANDS = new Set(['search', 'status']);
 /** What makes the output of any other command what it is for. */
-const OUTPUT_FLAGS = new Set(['--json', '--help', '-h', '--version', '-V', 'help']);
+const OUTPUT_FLAGS = new Set(['--json', '--help', '-h', '--version', '-V', 'help', '--dry-run']);
+/** Their exit code is a verdict as well, which scripts rely on: they go on when nobody reads any more. */
+const JUDGING_COMMANDS = new Set(['plan', 'doctor', 'verify']);
 /** A server first waits for its ingests, each of which has the usual time. */
 const SERVE_DEADLINE_MS = 19_000;
 
@@ -34,9 +36,11 @@ export async function runCli(
     },
     ...(args[0] === 'serve' ? { deadlineMs: SERVE_DEADLINE_MS } : {}),
   });
-  // A reader that has seen enough (`| head`) is no failure, and a command that only prints is then done.
+  // A reader that has seen enough (`| head`) is no failure, and a command that only prints is then done: it was stopped for
+  // that alone. What it found out before keeps its exit code.
   const isUnread = () =>
     onlyPrints(args) && output.lost.aborted && output.failure === null && !stop.signal.aborted;
+  const wasStoppedUnread = (error: unknown) => isUnread() && isAbort(error, output.lost);
   let exitCode: number = EXIT.done;
   const run = async (command: (context: CommandContext) => Promise<number>) => {
     exitCode = await command({
@@ -55,11 +59,18 @@ export async function runCli(
   try {
     await buildProgram(run).parseAsync(args, { from: 'user' });
   } catch (error) {
-    exitCode = isUnread() ? EXIT.done : reportError(error, stop.signal, args.includes('--json'));
+    exitCode = wasStoppedUnread(error) ? EXIT.done : reportError(error, stop.signal, args.includes('--json'));
   }
   await output.flush();
   if (output.failure !== null) return reportLostOutput(output.failure, exitCode, args);
-  return isUnread() ? EXIT.done : exitCode;
+  return isUnread() && exitCode === EXIT.interrupted ? EXIT.done : exitCode;
+}
+
+/** Whether an error, or what caused it, says that this signal has fired. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  if (error === signal.reason) return true;
+  if (!(error instanceof Error)) return false;
+  return error.name === 'AbortError' || isAbort(error.cause, signal);
 }
 
 function onlyPrints(args: readonly string[]): boolean {
@@ -69,7 +80,8 @@ function onlyPrints(args: readonly string[]): boolean {
 /** That is a failure where the output was what the command was for. @returns the exit code */
 function reportLostOutput(failure: string, exitCode: number, args: readonly string[]): number {
   process.stderr.write(`error: The output could not be written: ${failure}.\n`);
-  const wasThePoint = onlyPrints(args) || args.some((arg) => OUTPUT_FLAGS.has(arg));
+  const wasThePoint =
+    onlyPrints(args) || JUDGING_COMMANDS.has(args[0] ?? '') || args.some((arg) => OUTPUT_FLAGS.has(arg));
   return wasThePoint && (exitCode === EXIT.done || exitCode === EXIT.deadLetters) ? EXIT.failed : exitCode;
 }
 
