@@ -26,7 +26,7 @@ COPY models models
 COPY scripts scripts
 COPY packages packages
 COPY apps apps
-RUN useradd --system --create-home --uid 10001 embedline && mkdir /data && chown embedline /data
+RUN useradd --system --create-home --uid 10001 embedline && mkdir -m 0700 /data && chown embedline /data
 USER embedline
 VOLUME /data
 WORKDIR /corpus

@@ -45,6 +45,7 @@ describe('doctor', () => {
       'Node',
       'SQLite',
       'configuration',
+      'state folder',
       'free disk',
       'Redis version',
       'Redis eviction policy',

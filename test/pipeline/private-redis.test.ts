@@ -10,6 +10,7 @@ import { acquireRedis, checkRedis, connectRedis, probeRedis } from '@embedline/c
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { testBench } from '../support/cli.ts';
 import { testRedis } from '../support/redis.ts';
+import { serverUrl, type ServerAddress } from '../../packages/core/src/redis/server-address.ts';
 import { temporaryDirectory, until } from '../support/temporary.ts';
 
 const announce = () => undefined;
@@ -47,9 +48,9 @@ async function processesWith(...words: string[]): Promise<number[]> {
 }
 
 async function urlIn(directory: string): Promise<string> {
-  const text = await readFile(join(directory, 'redis', 'server.json'), 'utf8');
-  const { port, password } = JSON.parse(text) as { port: number; password: string };
-  return `redis://:${password}@127.0.0.1:${port}`;
+  return serverUrl(
+    JSON.parse(await readFile(join(directory, 'redis', 'server.json'), 'utf8')) as ServerAddress,
+  );
 }
 
 describe('the private Redis', () => {
@@ -183,11 +184,7 @@ describe('the private Redis', () => {
     const directory = await temporaryDirectory();
     const [a, b] = await Promise.all([holder(directory), holder(directory)]);
     expect([a.origin, b.origin].sort()).toEqual(['joined', 'started']);
-    const state = JSON.parse(await readFile(join(directory, 'redis', 'server.json'), 'utf8')) as {
-      port: number;
-      password: string;
-    };
-    const url = `redis://:${state.password}@127.0.0.1:${state.port}`;
+    const url = await urlIn(directory);
     a.child.kill('SIGTERM');
     await a.exited;
     expect(await answers(url)).toBe(true);
@@ -226,12 +223,7 @@ describe('the private Redis', () => {
       '{"id":"a","text":"x y"}\n',
     );
     expect(done.code).toBe(0);
-    const state = async () =>
-      JSON.parse(await readFile(join(bench.directory, 'redis', 'server.json'), 'utf8')) as {
-        port: number;
-        password: string;
-      };
-    const url = async () => state().then(({ port, password }) => `redis://:${password}@127.0.0.1:${port}`);
+    const url = () => urlIn(bench.directory);
     expect(await answers(await url())).toBe(false);
     expect((await bench.run(['status', '--json'])).json).toMatchObject([
       { state: 'done', chunks: { embedded: 1 } },

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { acquireRedis } from '@embedline/core';
+import { startRedisServer } from './redis-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,14 +13,10 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'embedline-test-redis-'));
-  const lease = await acquireRedis({
-    dataDirectory: directory,
-    noInstall: process.env['EMBEDLINE_NO_INSTALL'] === '1',
-    announce: (message) => process.stderr.write(`${message}\n`),
-  });
-  project.provide('redisUrl', lease.url);
+  const server = await startRedisServer(directory);
+  project.provide('redisUrl', server.url);
   return async () => {
-    await lease.close();
+    await server.close();
     await rm(directory, { recursive: true, force: true });
   };
 }

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, stat, truncate } from 'node:fs/promises';
+import { mkdir, readdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { acquireRedis, connectRedis, probeRedis, type RedisConnection } from '@embedline/core';
+import { connectRedis, EmbedlineError, probeRedis, type RedisConnection } from '@embedline/core';
+import { locateServer } from '../../packages/core/src/redis/locate-server.ts';
 
 /** A Redis with an append-only file that may be filled, killed and started again. */
 export interface RedisServer {
@@ -20,50 +23,75 @@ export interface RedisServer {
   close(): Promise<void>;
 }
 
-/** @param directory where its data goes, below `redis/` */
+/**
+ * A Redis on a TCP port, found or installed as the product does it.
+ * @param directory where its data goes, below `redis/`
+ */
 export async function startRedisServer(directory: string): Promise<RedisServer> {
-  const lease = await acquireRedis({
-    dataDirectory: directory,
+  const source = await locateServer({
     noInstall: process.env['EMBEDLINE_NO_INSTALL'] === '1',
-    // Tests say when it is there.
-    restart: false,
-    announce: () => undefined,
+    announce: (message) => process.stderr.write(`${message}\n`),
   });
-  const { url } = lease;
-  const connect = () => connectRedis({ url, role: 'producer' });
-  const redis = connect();
-  const info = await redis.info('server');
-  redis.disconnect();
-  const fact = (name: string) => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
-  let pid = Number(fact('process_id'));
+  if (source.kind !== 'binary') throw new EmbedlineError('REDIS_NOT_INSTALLED', 'Tests need a redis-server.');
+  const [port, password] = [await freePort(), randomBytes(24).toString('hex')];
+  const url = `redis://:${password}@127.0.0.1:${port}`;
+  const folder = join(directory, 'redis');
+  await mkdir(folder, { recursive: true });
+  const config = join(folder, 'redis.conf');
+  await writeFile(config, settings(folder, port, password));
+  let pid = 0;
+  const start = async () => {
+    const server = spawn(source.path, [config], { detached: true, stdio: 'ignore' });
+    await once(server, 'spawn');
+    server.unref();
+    pid = server.pid ?? 0;
+    while (!(await answers(url))) await delay(20);
+  };
   const kill = async () => {
     killProcess(pid);
     while (await answers(url)) await delay(20);
   };
+  await start();
   return {
     url,
-    port: Number(new URL(url).port),
-    connect,
+    port,
+    connect: () => connectRedis({ url, role: 'producer' }),
     kill,
     cutPower: async () => {
-      const folder = join(fact('config_file'), '..', 'appendonlydir');
-      const before = await sizes(folder);
+      const data = join(folder, 'appendonlydir');
+      const before = await sizes(data);
       await delay(1_000);
       await kill();
-      for (const [file, size] of await sizes(folder))
-        if (size > (before.get(file) ?? Infinity)) await truncate(join(folder, file), before.get(file));
+      for (const [file, size] of await sizes(data))
+        if (size > (before.get(file) ?? Infinity)) await truncate(join(data, file), before.get(file));
     },
-    start: async () => {
-      const server = spawn(fact('executable'), [fact('config_file')], { stdio: 'ignore' });
-      await once(server, 'spawn');
-      pid = server.pid ?? 0;
-      while (!(await answers(url))) await delay(20);
-    },
-    close: async () => {
-      await lease.close();
-      await kill();
-    },
+    start,
+    close: kill,
   };
+}
+
+function settings(folder: string, port: number, password: string): string {
+  return [
+    'bind 127.0.0.1',
+    `port ${port}`,
+    `requirepass ${password}`,
+    `dir "${folder}"`,
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    'logfile redis.log',
+    '',
+  ].join('\n');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 async function sizes(folder: string): Promise<Map<string, number>> {

@@ -129,10 +129,10 @@ test('who releases while that is under way already waits for its end', async () 
 
 describe('configuration', () => {
   test('defaults, and empty variables count as not set', () => {
-    expect(loadConfig({ QDRANT_URL: '', REDIS_URL: '' }, '/here')).toMatchObject({
+    expect(loadConfig({ QDRANT_URL: '', REDIS_URL: '', HOME: '/home/me' }, '/here')).toMatchObject({
       redisUrl: null,
       qdrantUrl: null,
-      dataDirectory: '/here/.embedline',
+      dataDirectory: expect.stringMatching(/^\/.*\/embedline\/projects\/here-[0-9a-f]{12}$/),
       prefix: '{embedline}',
     });
   });

@@ -3,6 +3,7 @@ import type { Config } from '@embedline/core/search';
 import { buildProgram, isUsageError } from './command-line/program.ts';
 import { EXIT, exitCodeOf } from './commands/exit-codes.ts';
 import type { CommandContext } from './commands/command-context.ts';
+import { tellOldState } from './commands/tell-old-state.ts';
 import { printError } from './terminal/print-error.ts';
 import { styleFor } from './terminal/style.ts';
 
@@ -18,7 +19,7 @@ const SERVE_DEADLINE_MS = 19_000;
 /** Runs one command line. @returns the exit code: 0 done, 1 failed, 2 usage, 3 done with dead letters, 130 interrupted */
 export async function runCli(
   args: readonly string[],
-  readConfig: () => Config | Promise<Config>,
+  readConfig: (configFile: string | undefined) => Config | Promise<Config>,
 ): Promise<number> {
   const { stdout, stderr } = process;
   const output = guardOutput(stdout);
@@ -42,9 +43,12 @@ export async function runCli(
     onlyPrints(args) && output.lost.aborted && output.failure === null && !stop.signal.aborted;
   const wasStoppedUnread = (error: unknown) => isUnread() && isAbort(error, output.lost);
   let exitCode: number = EXIT.done;
+  let configFile: string | undefined;
   const run = async (command: (context: CommandContext) => Promise<number>) => {
+    const config = await readConfig(configFile);
+    tellOldState(config, (text) => stderr.write(`${text}\n`));
     exitCode = await command({
-      config: await readConfig(),
+      config,
       cwd: process.cwd(),
       stdin: process.stdin,
       stdout,
@@ -57,7 +61,10 @@ export async function runCli(
     });
   };
   try {
-    await buildProgram(run).parseAsync(args, { from: 'user' });
+    const program = buildProgram(run).hook('preAction', (_, command) => {
+      configFile = command.opts<{ config?: string }>().config;
+    });
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     exitCode = wasStoppedUnread(error) ? EXIT.done : reportError(error, stop.signal, args.includes('--json'));
   }

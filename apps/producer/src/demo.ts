@@ -54,5 +54,5 @@ async function demo(): Promise<number> {
 }
 
 function run(command: string, ...args: readonly string[]): Promise<number> {
-  return runCli([command, ...args, '--collection', COLLECTION], loadConfig);
+  return runCli([command, ...args, '--collection', COLLECTION], () => loadConfig());
 }

@@ -6,6 +6,7 @@ import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
 import { passwordsOf, rememberSecrets } from './redact.ts';
 import { readRedisAccess, type RedisAccess } from './redis/access.ts';
+import { NO_STATE_FOLDER, projectFolder, usersStateFolder } from './state/state-location.ts';
 import { parseRedisUrl, redisUrlProblem } from './redis/parse-url.ts';
 
 /** Every environment variable that embedline reads, with its meaning; README and the compose file are checked against it. */
@@ -33,8 +34,12 @@ export const environmentVariables = {
   QDRANT_URL: { description: 'Qdrant that holds the vectors', default: 'SQLite files in EMBEDLINE_HOME' },
   QDRANT_API_KEY: { description: 'API key of that Qdrant', default: 'none' },
   EMBEDLINE_HOME: {
-    description: 'folder of the SQLite store and of the private Redis',
-    default: './.embedline',
+    description: 'folder of the SQLite store, of the private Redis and of what is measured and fetched',
+    default: 'one for each project, below ~/.local/state/embedline',
+  },
+  XDG_STATE_HOME: {
+    description: 'where that default folder is, as embedline/projects/NAME-HASH',
+    default: '~/.local/state (macOS: ~/Library/Application Support; Windows: %LOCALAPPDATA%)',
   },
   EMBEDLINE_MODELS: {
     description: 'folder in which models are looked for',
@@ -85,7 +90,7 @@ const schema = z.object({
     error: 'Qdrant knows no user and password: put its API key into QDRANT_API_KEY',
   }),
   QDRANT_API_KEY: z.string().min(1).optional(),
-  EMBEDLINE_HOME: z.string().min(1).default('.embedline'),
+  EMBEDLINE_HOME: z.string().min(1).optional(),
   EMBEDLINE_MODELS: z
     .string()
     .min(1)
@@ -110,7 +115,12 @@ export interface Config {
   readonly redisAccess: RedisAccess;
   readonly qdrantUrl: string | null;
   readonly qdrantApiKey: string | null;
+  /** Folder of state on this machine: EMBEDLINE_HOME, else that of the project below the user's own. */
   readonly dataDirectory: string;
+  /** What the default of the folder of state goes by: see projectFolder. */
+  readonly projectDirectory: string;
+  /** True when EMBEDLINE_HOME names the folder of state. */
+  readonly isHomeGiven: boolean;
   readonly modelsDirectory: string;
   readonly allowRemoteModels: boolean;
   /** Where hub models are fetched from. */
@@ -123,9 +133,14 @@ export interface Config {
 /**
  * The only reader of the environment. Empty variables count as not set, as compose files write them. Secrets that it
  * finds are kept out of every message from then on.
+ * @param configFile the configuration file that a command names: its folder is the project then
  * @throws EmbedlineError CONFIG_INVALID that names every wrong variable at once, never its value
  */
-export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Config {
+export function loadConfig(
+  env: NodeJS.ProcessEnv = process.env,
+  cwd: string = process.cwd(),
+  configFile?: string,
+): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   rememberSecrets([
     ...passwordsOf(given['REDIS_URL']),
@@ -142,12 +157,18 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, cwd: string = p
     throw new EmbedlineError('CONFIG_INVALID', `The environment is not usable: ${problems.join('; ')}.`);
   }
   const value = parsed.data;
+  const projectDirectory = projectFolder(cwd, configFile);
   return Object.freeze({
     redisUrl: value.REDIS_URL ?? null,
     redisAccess: redis.access,
     qdrantUrl: value.QDRANT_URL ?? null,
     qdrantApiKey: value.QDRANT_API_KEY ?? null,
-    dataDirectory: resolve(cwd, value.EMBEDLINE_HOME),
+    dataDirectory:
+      value.EMBEDLINE_HOME === undefined
+        ? (usersStateFolder(given, projectDirectory) ?? NO_STATE_FOLDER)
+        : resolve(cwd, value.EMBEDLINE_HOME),
+    projectDirectory,
+    isHomeGiven: value.EMBEDLINE_HOME !== undefined,
     modelsDirectory: resolve(cwd, value.EMBEDLINE_MODELS),
     allowRemoteModels: value.EMBEDLINE_ALLOW_REMOTE_MODELS,
     hub: Object.freeze({

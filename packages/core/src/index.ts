@@ -114,7 +114,10 @@ export { Schedules, type ListedSchedule } from './schedule/schedules.ts';
 export { announceServer, withdrawServer, type Server } from './schedule/server-registry.ts';
 export { isLoopback } from './tls.ts';
 export { assertCollectionName, generationName, parseGenerationName } from './vector-store/generation-name.ts';
-export { readStateFile, writeStateEntry, type StateFile } from './state-file.ts';
+export { readStateFile, writeStateEntry, type StateFile } from './state/state-file.ts';
+export { readPrivateFile, writePrivateFile } from './state/private-file.ts';
+export { checkStateFolder, isPrivate, openStateFolder } from './state/state-folder.ts';
+export { projectKey } from './state/state-location.ts';
 export { PAYLOAD_SCHEMA_VERSION, STALE_PAYLOAD_HASH } from './vector-store/payload.ts';
 export type { FilterCondition, SearchFilter, ValueMatcher } from './vector-store/filter/search-filter.ts';
 export type {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import {
   assertFreeDisk,
+  openStateFolder,
   Releasers,
   rememberModelPlace,
   type ResolvedModel,
@@ -57,7 +58,10 @@ export async function ingestPipeline(
   { json, context }: Presentation,
 ): Promise<number> {
   const { config } = context;
-  if (config.redisUrl === null || config.qdrantUrl === null) await assertFreeDisk(config.dataDirectory);
+  if (config.redisUrl === null || config.qdrantUrl === null) {
+    openStateFolder(config.dataDirectory);
+    await assertFreeDisk(config.dataDirectory);
+  }
   await using releasers = new Releasers();
   releasers.add(() => pipeline.close());
   for (const warning of pipeline.model.warnings) notice(context, warning);

@@ -7,6 +7,7 @@ import { redis } from './redis.ts';
 import { runtime } from './runtime.ts';
 import { runs } from './runs.ts';
 import { schedules } from './schedules.ts';
+import { state } from './state.ts';
 import { texts } from './texts.ts';
 import { transport } from './transport.ts';
 import { vectorStore } from './vector-store.ts';
@@ -16,6 +17,7 @@ import { workers } from './workers.ts';
 export const CHECKS: readonly Check[] = [
   runtime,
   configuration,
+  state,
   disk,
   redis,
   workers,

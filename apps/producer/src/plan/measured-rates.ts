@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   readStateFile,
   writeStateEntry,
@@ -10,15 +9,17 @@ import { z } from 'zod';
 
 /** How fast a model was in the last run that was long enough to tell. */
 const rateSchema = z.looseObject({
-  model: z.string(),
-  tokensPerSecond: z.number().positive(),
+  model: z.string().max(200),
+  tokensPerSecond: z.number().positive().max(1e9),
   /** ISO 8601, UTC. */
-  measuredAt: z.string(),
+  measuredAt: z.string().max(64),
 });
 export type MeasuredRate = z.infer<typeof rateSchema>;
 
 /** Of the format of `measured-rates.json`; see docs/formats.md. */
 export const RATES_VERSION = 1;
+
+const MAX_RATES = 200;
 
 /** In a shorter run, starting the workers weighs too much. A first short one is better than nothing. */
 const MIN_TELLING_SECONDS = 5;
@@ -51,7 +52,8 @@ async function readRates(dataDirectory: string): Promise<Readonly<Record<string,
 }
 
 function stateOf(dataDirectory: string): StateFile<MeasuredRate> {
-  return { file: join(dataDirectory, 'measured-rates.json'), version: RATES_VERSION, entry: rateSchema };
+  const name = 'measured-rates.json';
+  return { home: dataDirectory, name, version: RATES_VERSION, entry: rateSchema, maxEntries: MAX_RATES };
 }
 
 function keyOf({ hash, dtype }: ModelSpec): string {

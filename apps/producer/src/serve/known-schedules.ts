@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { redactUrl, scheduleRecordSchema, type Config, type ScheduleSnapshot } from '@embedline/core';
+import {
+  checkStateFolder,
+  isEmbedlineError,
+  openStateFolder,
+  readPrivateFile,
+  redactUrl,
+  scheduleRecordSchema,
+  writePrivateFile,
+  type Config,
+  type ScheduleSnapshot,
+} from '@embedline/core';
 import { z } from 'zod';
 
 const storedSchema = z.object({
@@ -10,6 +19,7 @@ const storedSchema = z.object({
   served: z.record(z.string(), z.int().min(0)),
 });
 
+const FOLDER = 'schedules';
 const NOTHING: ScheduleSnapshot = { records: new Map(), served: new Map() };
 
 /**
@@ -17,7 +27,8 @@ const NOTHING: ScheduleSnapshot = { records: new Map(), served: new Map() };
  * It is of use when Redis has lost its data.
  */
 export class KnownSchedules {
-  readonly #path: string;
+  readonly #home: string;
+  readonly #name: string;
   #snapshot: ScheduleSnapshot | null = null;
   #stored = '';
   #saving: Promise<void> = Promise.resolve();
@@ -25,12 +36,13 @@ export class KnownSchedules {
   constructor({ dataDirectory, redisUrl, prefix }: Config) {
     const redis = redisUrl === null ? 'private' : redactUrl(redisUrl);
     const hash = createHash('sha256').update(`${redis} ${prefix}`).digest('hex').slice(0, 16);
-    this.#path = join(dataDirectory, 'schedules', `${hash}.json`);
+    this.#home = dataDirectory;
+    this.#name = `${hash}.json`;
   }
 
   /** Nothing when no server has run here, or its file is not readable. */
   async load(): Promise<ScheduleSnapshot> {
-    this.#snapshot ??= await readSnapshot(this.#path);
+    this.#snapshot ??= await readSnapshot(this.#home, this.#name);
     return this.#snapshot;
   }
 
@@ -60,22 +72,22 @@ export class KnownSchedules {
       served: Object.fromEntries(snapshot.served),
     } satisfies z.input<typeof storedSchema>);
     if (stored === this.#stored) return;
-    await mkdir(join(this.#path, '..'), { recursive: true, mode: 0o700 });
     // Whole or not at all: another server of this machine may read it.
-    const part = `${this.#path}.${process.pid}`;
-    await writeFile(part, stored, { mode: 0o600 });
-    await rename(part, this.#path);
+    await writePrivateFile(join(openStateFolder(this.#home, FOLDER), this.#name), stored);
     this.#stored = stored;
   }
 }
 
-async function readSnapshot(path: string): Promise<ScheduleSnapshot> {
+async function readSnapshot(home: string, name: string): Promise<ScheduleSnapshot> {
+  if (!checkStateFolder(home, FOLDER)) return NOTHING;
   try {
-    const parsed = storedSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+    const text = await readPrivateFile(join(home, FOLDER, name));
+    const parsed = storedSchema.safeParse(JSON.parse(text ?? 'null'));
     if (!parsed.success) return NOTHING;
     const { records, served } = parsed.data;
     return { records: new Map(Object.entries(records)), served: new Map(Object.entries(served)) };
-  } catch {
+  } catch (error) {
+    if (isEmbedlineError(error, 'STATE_UNSAFE')) throw error;
     return NOTHING;
   }
 }

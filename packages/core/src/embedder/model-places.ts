@@ -1,9 +1,11 @@
-import { join } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { readStateFile, writeStateEntry, type StateFile } from '../state-file.ts';
+import { readStateFile, writeStateEntry, type StateFile } from '../state/state-file.ts';
 import type { ResolvedModel } from './resolve-model.ts';
 
-const placeSchema = z.looseObject({ modelsDirectory: z.string() });
+const placeSchema = z.looseObject({
+  modelsDirectory: z.string().max(4096).refine(isAbsolute, 'expected an absolute path'),
+});
 type Place = z.infer<typeof placeSchema>;
 
 /** Of the format of `model-places.json`; see docs/formats.md. */
@@ -33,6 +35,11 @@ export async function rememberModelPlace(
 }
 
 function stateOf(dataDirectory: string): StateFile<Place> {
-  const file = join(dataDirectory, 'model-places.json');
-  return { file, version: PLACES_VERSION, entry: placeSchema, maxEntries: MAX_PLACES };
+  return {
+    home: dataDirectory,
+    name: 'model-places.json',
+    version: PLACES_VERSION,
+    entry: placeSchema,
+    maxEntries: MAX_PLACES,
+  };
 }

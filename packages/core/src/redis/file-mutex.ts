@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { openPrivateDatabase } from '../state/private-file.ts';
 
 /**
  * Runs one process at a time through a section. The lock is an SQLite write lock, which the operating system lets go
@@ -11,6 +12,7 @@ export async function withFileMutex<T>(
   section: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
+  openPrivateDatabase(file, { create: true });
   const database = new DatabaseSync(file, { timeout: 0 });
   try {
     for (;;) {

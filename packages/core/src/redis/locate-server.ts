@@ -66,7 +66,8 @@ async function findBinary(): Promise<string | null> {
 
 /** Docker that runs, and has the image or can fetch it. */
 async function dockerServes({ announce, signal }: LocateOptions): Promise<boolean> {
-  if (!(await dockerRuns())) return false;
+  // Elsewhere Docker runs in a virtual machine, out of which a socket does not reach.
+  if (process.platform !== 'linux' || !(await dockerRuns())) return false;
   const stop = signal === undefined ? {} : { signal };
   const docker = (args: readonly string[], timeout: number) =>
     run('docker', args, { timeout, env: environmentOfInstallers(), ...stop }).then(

@@ -1,6 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import { within } from '../lifecycle.ts';
 import type { RedisAccess } from './access.ts';
@@ -9,7 +7,16 @@ import { withFileMutex } from './file-mutex.ts';
 import { keepWatched, LEASE_NAME, startWatcher } from './keep-watched.ts';
 import { locateServer } from './locate-server.ts';
 import { probeRedis } from './probe.ts';
-import { newAddress, serverUrl, startServer, type ServerAddress } from './server-process.ts';
+import {
+  addressFile,
+  findRunning,
+  newAddress,
+  serverUrl,
+  writeAddress,
+  type ServerAddress,
+} from './server-address.ts';
+import { openServerFolder } from './server-folder.ts';
+import { startServer } from './server-process.ts';
 
 export interface AcquireRedisOptions {
   /** Folder of the private server's data and state: `<dataDirectory>/redis`. */
@@ -34,20 +41,17 @@ export interface RedisLease {
   close(): Promise<void>;
 }
 
-const STATE_FILE = 'server.json';
 /** Leaving takes no longer, whatever the server or another user does. */
 const LEAVE_DEADLINE_MS = 5_000;
 /** A connection that broke for another reason is back by then. */
 const RESTART_AFTER_MS = 500;
-
-const stateSchema = z.object({ port: z.int().positive(), password: z.string().min(1) });
 
 /**
  * A Redis for as long as the lease is held: the configured one; else the private one of this data directory, joined if
  * another embedline command has it running, started if not. Joining, starting and leaving exclude each other across
  * processes. One that dies is started again from its append-only file, by one of its users; one whose users were all
  * killed is stopped within seconds, see watch-server.ts.
- * @throws EmbedlineError REDIS_UNREACHABLE, REDIS_UNSUITABLE, REDIS_NOT_INSTALLED
+ * @throws EmbedlineError REDIS_UNREACHABLE, REDIS_UNSUITABLE, REDIS_NOT_INSTALLED, STATE_UNSAFE, STATE_UNUSABLE
  */
 export async function acquireRedis(options: AcquireRedisOptions): Promise<RedisLease> {
   if (options.url !== undefined) {
@@ -55,8 +59,7 @@ export async function acquireRedis(options: AcquireRedisOptions): Promise<RedisL
     await probeRedis(url, { access, prefix, signal });
     return { url, origin: 'configured', close: () => Promise.resolve() };
   }
-  const directory = join(options.dataDirectory, 'redis');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const directory = openServerFolder(options.dataDirectory);
   const mutex = join(directory, 'mutex.db');
   return withFileMutex(mutex, () => joinOrStart(options, directory, mutex), options.signal);
 }
@@ -72,31 +75,19 @@ async function joinOrStart(
   return lease(address, 'started', { options, directory, mutex });
 }
 
-/** @param known where it is to answer; defaults to a free port and a new password */
+/** @param known where it is to answer; defaults to a new password */
 async function start(
   options: AcquireRedisOptions,
   directory: string,
   known?: ServerAddress,
 ): Promise<ServerAddress> {
   const source = await locateServer(options);
-  const address = known ?? (await newAddress());
-  const stateFile = join(directory, STATE_FILE);
-  await writeFile(stateFile, JSON.stringify(address), { mode: 0o600 });
+  const address = known ?? (await newAddress(directory));
+  await writeAddress(directory, address);
   // Before the server: this process may be killed at any moment, and the server would then be left to nobody.
-  startWatcher(stateFile);
+  startWatcher(addressFile(directory));
   await startServer(source, { directory, signal: options.signal, address });
   return address;
-}
-
-/** The server that the state file names, if it answers to the password there: another program on that port will not. */
-async function findRunning(directory: string): Promise<ServerAddress | null> {
-  const text = await readFile(join(directory, STATE_FILE), 'utf8').catch(() => 'null');
-  const state = stateSchema.safeParse(parseOrNull(text));
-  if (!state.success) return null;
-  return probeRedis(serverUrl(state.data)).then(
-    () => state.data,
-    () => null,
-  );
 }
 
 interface Place {
@@ -114,7 +105,7 @@ async function lease(
   const presence = connectRedis({ url, role: 'producer', name: LEASE_NAME });
   await presence.ping();
   const restarts = place.options.restart === false ? null : restartWhenDead(presence, address, place);
-  const watch = keepWatched(presence, join(place.directory, STATE_FILE));
+  const watch = keepWatched(presence, addressFile(place.directory));
   let closing: Promise<void> | null = null;
   const close = async () => {
     restarts?.close();
@@ -203,12 +194,4 @@ async function leave(presence: RedisConnection): Promise<void> {
 async function shutDown(presence: RedisConnection): Promise<void> {
   const closed = new Promise<void>((resolve) => presence.once('close', resolve));
   await Promise.race([closed, presence.shutdown('NOSAVE').catch(() => undefined)]);
-}
-
-function parseOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

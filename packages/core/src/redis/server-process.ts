@@ -1,35 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { environmentWithoutSecrets } from '../child-environment.ts';
+import { environmentOfInstallers, environmentWithoutSecrets } from '../child-environment.ts';
 import { EmbedlineError } from '../errors.ts';
+import { readPrivateFile, writePrivateFile } from '../state/private-file.ts';
 import { REDIS_IMAGE, type ServerSource } from './locate-server.ts';
 import { probeRedis } from './probe.ts';
+import { serverUrl, type ServerAddress } from './server-address.ts';
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 20_000;
 
-/** Where a started server answers. */
-export interface ServerAddress {
-  readonly port: number;
-  readonly password: string;
-}
-
-export function serverUrl({ port, password }: ServerAddress): string {
-  return `redis://:${password}@127.0.0.1:${port}`;
-}
-
-/** A free port and a new password. */
-export async function newAddress(): Promise<ServerAddress> {
-  return { port: await freePort(), password: randomBytes(24).toString('hex') };
-}
-
 export interface StartServerOptions {
-  /** Of its data. */
+  /** Of its data; checked by openServerFolder. */
   readonly directory: string;
   readonly signal?: AbortSignal | undefined;
   /** Where it is to answer. */
@@ -37,23 +21,23 @@ export interface StartServerOptions {
 }
 
 /**
- * Starts a Redis on a loopback port, its data in the given folder, append-only file on, never evicting. It is
- * detached from the terminal's process group, so that Ctrl-C reaches its users and not the server.
+ * Starts a Redis at a Unix socket and no TCP port, its data in the given folder, append-only file on, never evicting. It
+ * is detached from the terminal's process group, so that Ctrl-C reaches its users and not the server.
  * @throws EmbedlineError REDIS_UNREACHABLE with the end of the server's log when it does not come up
  */
 export async function startServer(source: ServerSource, options: StartServerOptions): Promise<void> {
   const { directory, signal, address } = options;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const inDocker = source.kind === 'docker';
   const config = join(directory, 'redis.conf');
-  await writeFile(config, configuration(address, inDocker ? '/data' : directory, inDocker), { mode: 0o600 });
-  if (source.kind === 'docker') await startContainer(address, directory);
-  else
-    spawn(source.path, [config], {
-      detached: true,
-      stdio: 'ignore',
-      env: environmentWithoutSecrets(),
-    }).unref();
+  if (source.kind === 'docker') {
+    await writePrivateFile(
+      config,
+      configuration({ ...address, socket: '/socket/redis.sock', directory: '/data' }),
+    );
+    await startContainer(address, directory);
+  } else {
+    await writePrivateFile(config, configuration({ ...address, directory }));
+    startProgram(source.path, config);
+  }
   const deadlineMs = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     signal?.throwIfAborted();
@@ -67,13 +51,22 @@ export async function startServer(source: ServerSource, options: StartServerOpti
   }
 }
 
-function configuration({ port, password }: ServerAddress, directory: string, inDocker: boolean): string {
-  const quoted = `"${directory.replace(/["\\]/g, '\\$&')}"`;
+/** By way of a shell, since a program's umask can only be set from within: Redis makes its files readable for all. */
+function startProgram(path: string, config: string): void {
+  spawn('/bin/sh', ['-c', 'umask 077; exec "$0" "$1"', path, config], {
+    detached: true,
+    stdio: 'ignore',
+    env: environmentWithoutSecrets(),
+  }).unref();
+}
+
+function configuration({ socket, password, directory }: ServerAddress & { directory: string }): string {
   return [
-    inDocker ? 'bind 0.0.0.0' : 'bind 127.0.0.1',
-    `port ${inDocker ? 6379 : port}`,
+    'port 0',
+    `unixsocket ${quoted(socket)}`,
+    'unixsocketperm 700',
     `requirepass ${password}`,
-    `dir ${quoted}`,
+    `dir ${quoted(directory)}`,
     'appendonly yes',
     'appendfsync everysec',
     'save ""',
@@ -84,29 +77,24 @@ function configuration({ port, password }: ServerAddress, directory: string, inD
   ].join('\n');
 }
 
-async function startContainer({ port }: ServerAddress, directory: string): Promise<void> {
-  const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
-  const publish = ['-p', `127.0.0.1:${port}:6379`, '-v', `${directory}:/data`, '--user', user];
-  await run('docker', ['run', '--rm', '-d', ...publish, REDIS_IMAGE, 'redis-server', '/data/redis.conf'], {
-    env: environmentWithoutSecrets(),
-  });
+/** As Redis reads a setting in double quotes: no byte ends the quotes or the line. */
+export function quoted(path: string): string {
+  const isPlain = (byte: number) => byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
+  const bytes = [...Buffer.from(path)].map((byte) =>
+    isPlain(byte) ? String.fromCodePoint(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+  );
+  return `"${bytes.join('')}"`;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string')
-    throw new Error('A TCP server without a port. This is a bug in Node.');
-  return address.port;
+async function startContainer({ socket }: ServerAddress, directory: string): Promise<void> {
+  const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+  const mounts = [`${directory}:/data`, `${dirname(socket)}:/socket`].flatMap((mount) => ['-v', mount]);
+  const args = ['run', '--rm', '-d', '--network', 'none', ...mounts, '--user', user, REDIS_IMAGE];
+  await run('docker', [...args, 'redis-server', '/data/redis.conf'], { env: environmentOfInstallers() });
 }
 
 async function startFailed(directory: string, cause: unknown): Promise<EmbedlineError> {
-  const log = await readFile(join(directory, 'redis.log'), 'utf8').catch(() => '');
+  const log = (await readPrivateFile(join(directory, 'redis.log')).catch(() => null)) ?? '';
   const end = log.trim().split('\n').slice(-3).join('\n');
   return new EmbedlineError(
     'REDIS_UNREACHABLE',

@@ -17,7 +17,7 @@ const CLOSED_POLLS = 4;
 
 const [stateFile = '', leaseName = '', watcherName = ''] = parseArgs({ allowPositionals: true }).positionals;
 const text = await readFile(stateFile, 'utf8');
-const { port, password } = JSON.parse(text) as { port: number; password: string };
+const { socket: path, password } = JSON.parse(text) as { socket: string; password: string };
 
 let unused = 0;
 let closed = 0;
@@ -36,7 +36,7 @@ process.exit();
 
 /** A connection that stays open, for users that look whether the server is watched. */
 function beSeen(): Socket {
-  const socket = connect({ port, host: '127.0.0.1' });
+  const socket = connect({ path });
   socket.on('error', () => undefined).on('close', () => (presence = null));
   socket.resume().write(`AUTH ${password}\r\nCLIENT SETNAME ${watcherName}\r\n`);
   return socket;
@@ -46,7 +46,7 @@ function beSeen(): Socket {
 function ask(command: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
-    const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 });
+    const socket = connect({ path, timeout: 1_000 });
     const end = (result: string) => {
       socket.destroy();
       resolve(result);

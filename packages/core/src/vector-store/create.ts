@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { checkStateFolder, openStateFolder } from '../state/state-folder.ts';
 import type { Patience } from '../outages.ts';
 import type { VectorStore } from './vector-store.ts';
 
@@ -22,5 +23,7 @@ export async function openVectorStore(
     return openQdrantStore({ url: config.qdrantUrl, ...key, ...options });
   }
   const { openSqliteStore } = await import('./sqlite/sqlite-store.ts');
+  if (options.readOnly === true) checkStateFolder(config.dataDirectory, 'vectors');
+  else openStateFolder(config.dataDirectory, 'vectors');
   return openSqliteStore({ directory: join(config.dataDirectory, 'vectors'), ...options });
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { checkStateFolder, openStateFolder } from '../../state/state-folder.ts';
 import { EmbedlineError, messageOf } from '../../errors.ts';
 import type { ModelFiles } from '../files/model-files.ts';
 import { isFile } from '../model-folder.ts';
@@ -25,6 +26,7 @@ export async function findFetched(options: ResolveModelOptions): Promise<HubMode
   const { id, revision, allowRemote } = options;
   if (revision === undefined) return null;
   const { directory } = placeOf(options, revision);
+  if (!checkStateFolder(options.dataDirectory, 'hub')) return null;
   const files = await readListing(join(directory, LISTING_FILE), id, revision);
   if (files === null) return null;
   // Another dtype's weights may not be here yet.
@@ -55,6 +57,7 @@ export async function openHubModel(options: ResolveModelOptions): Promise<HubMod
       `Model ${JSON.stringify(id)} on the hub has no config.json at commit ${revision}: it is not a model that embedline can use.`,
     );
   const { directory } = placeOf(options, revision);
+  openStateFolder(options.dataDirectory, 'hub');
   await writeListing(directory, { id, revision, files });
   return modelOf(options, revision, files, hub);
 }

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { readStateFile, writeStateEntry, type StateFile } from '../../state-file.ts';
+import { readStateFile, writeStateEntry, type StateFile } from '../../state/state-file.ts';
 import type { ModelSpec } from '../embedder.ts';
 import { inferenceTuningSchema, type InferenceTuning } from './inference-tuning.ts';
 import type { MachineLimits } from './machine-limits.ts';
@@ -7,13 +6,20 @@ import type { MachineLimits } from './machine-limits.ts';
 /** Of the format of `tuning.json`; see docs/formats.md. */
 export const TUNING_VERSION = 1;
 
+const MAX_TUNINGS = 200;
+
 /** What was measured on this machine before, in `<dataDirectory>/tuning.json`. A file that is damaged counts as empty. */
 export class TuningCache {
   readonly #state: StateFile<InferenceTuning>;
 
   constructor(dataDirectory: string) {
-    const file = join(dataDirectory, 'tuning.json');
-    this.#state = { file, version: TUNING_VERSION, entry: inferenceTuningSchema };
+    this.#state = {
+      home: dataDirectory,
+      name: 'tuning.json',
+      version: TUNING_VERSION,
+      entry: inferenceTuningSchema,
+      maxEntries: MAX_TUNINGS,
+    };
   }
 
   async get(model: ModelSpec, limits: MachineLimits): Promise<InferenceTuning | null> {

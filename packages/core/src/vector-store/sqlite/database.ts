@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { getLoadablePath } from 'sqlite-vec';
 import { EmbedlineError } from '../../errors.ts';
+import { openPrivateDatabase } from '../../state/private-file.ts';
 import { assertReadable } from './file-version.ts';
 import { parseGenerationName } from '../generation-name.ts';
 
@@ -30,6 +31,7 @@ export function openDatabase(file: string, options: OpenDatabaseOptions = {}): D
     );
   }
   return translateErrors(file, () => {
+    openPrivateDatabase(file, { create: options.create === true });
     const database = new DatabaseSync(file, { timeout: 10_000, allowExtension: options.vectors === true });
     try {
       assertReadable(database, file);

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbedlineError } from '../../errors.ts';
 import { IMPATIENT, type Patience } from '../../outages.ts';
 import { safeText } from '../../safe-text.ts';
+import { checkStateFolder, openStateFolder } from '../../state/state-folder.ts';
 import { assertCollectionName, parseGenerationName } from '../generation-name.ts';
 import type {
   Generation,
@@ -30,8 +31,9 @@ export interface SqliteStoreOptions {
 
 /** The embedded store: for one machine and a local disk, up to about a million points; no server. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<VectorStore> {
-  if (options.readOnly !== true) await mkdir(options.directory, { recursive: true });
-  return new SqliteStore(options);
+  if (options.readOnly === true) checkStateFolder(options.directory);
+  else openStateFolder(options.directory);
+  return Promise.resolve(new SqliteStore(options));
 }
 
 class SqliteStore implements VectorStore {

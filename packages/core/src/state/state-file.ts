@@ -1,15 +1,19 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { isEmbedlineError } from '../errors.ts';
+import { readPrivateFile, writePrivateFile } from './private-file.ts';
+import { checkStateFolder, openStateFolder } from './state-folder.ts';
 
 /** What a JSON file of small state holds: `{ "version": 1, "entries": { ... } }`. */
 export interface StateFile<Entry> {
-  readonly file: string;
+  /** The folder of state, in which the file is. */
+  readonly home: string;
+  readonly name: string;
   /** Of the format that this program writes. */
   readonly version: number;
   readonly entry: z.ZodType<Entry>;
-  /** The newest are kept. Defaults to all. */
-  readonly maxEntries?: number;
+  /** The newest are kept. */
+  readonly maxEntries: number;
 }
 
 export type StateFileContent<Entry> =
@@ -19,20 +23,26 @@ export type StateFileContent<Entry> =
 
 const versioned = z.looseObject({ version: z.int().min(1), entries: z.record(z.string(), z.unknown()) });
 
+/** Far above what embedline writes. */
+const MAX_BYTES = 1024 * 1024;
+/** What is written; a file with more is damaged or forged. */
+const MAX_ENTRIES = 10_000;
+
 /**
  * Reads a file of small state. One that is absent or damaged is empty, since all of it can be found out again; so is an
  * entry that is damaged. Before version 1 the entries stood alone.
+ * @throws EmbedlineError STATE_UNSAFE for a folder or file that others may write, and for a link
  */
 export async function readStateFile<Entry>(state: StateFile<Entry>): Promise<StateFileContent<Entry>> {
-  const text = await readFile(state.file, 'utf8').catch(() => '{}');
+  const text = await readText(state);
   const value = parseJson(text);
   const parsed = versioned.safeParse(value);
   if (parsed.success && parsed.data.version > state.version)
     return { kind: 'newer', version: parsed.data.version };
   const unversioned = z.record(z.string(), z.unknown()).catch({}).parse(value);
   const all = parsed.success ? parsed.data.entries : unversioned;
-  const entries: Record<string, Entry> = {};
-  for (const [key, one] of Object.entries(all)) {
+  const entries = Object.create(null) as Record<string, Entry>;
+  for (const [key, one] of Object.entries(all).slice(-MAX_ENTRIES)) {
     const entry = state.entry.safeParse(one);
     if (entry.success) entries[key] = entry.data;
   }
@@ -48,15 +58,24 @@ export async function writeStateEntry<Entry>(
   const found = await readStateFile(state);
   if (found.kind === 'newer') return;
   const others = Object.entries(found.entries).filter(([other]) => other !== key);
-  const kept = others.slice(Math.max(0, others.length + 1 - (state.maxEntries ?? Infinity)));
+  const kept = others.slice(Math.max(0, others.length + 1 - state.maxEntries));
   const content = { version: state.version, entries: { ...Object.fromEntries(kept), [key]: entry } };
-  const draft = `${state.file}.${process.pid}`;
   try {
-    await mkdir(dirname(state.file), { recursive: true });
-    await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`);
-    await rename(draft, state.file);
-  } catch {
-    // A read-only container, or a full disk: what is kept here can be measured again.
+    const folder = openStateFolder(state.home);
+    await writePrivateFile(join(folder, state.name), `${JSON.stringify(content, null, 2)}\n`);
+  } catch (error) {
+    // In a read-only container, or on a full disk, it is measured again.
+    if (isEmbedlineError(error, 'STATE_UNSAFE')) throw error;
+  }
+}
+
+async function readText({ home, name }: Pick<StateFile<unknown>, 'home' | 'name'>): Promise<string> {
+  if (!checkStateFolder(home)) return '{}';
+  try {
+    return (await readPrivateFile(join(home, name), MAX_BYTES)) ?? '{}';
+  } catch (error) {
+    if (isEmbedlineError(error, 'STATE_UNSAFE')) throw error;
+    return '{}';
   }
 }
 
