@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis, EmbedlineError, probeRedis, type RedisConnection } from '@embedline/core';
 import { locateServer } from '../../packages/core/src/redis/locate-server.ts';
@@ -40,15 +41,18 @@ export async function startRedisServer(directory: string): Promise<RedisServer> 
   const config = join(folder, 'redis.conf');
   await writeFile(config, settings(folder, port, password));
   let pid = 0;
+  let shell: ChildProcessByStdio<Writable, Readable, null> | undefined;
   const start = async () => {
-    const server = spawn(source.path, [config], { detached: true, stdio: 'ignore' });
-    await once(server, 'spawn');
-    server.unref();
-    pid = server.pid ?? 0;
+    // The shell ends the server when this process is gone, however it ended.
+    const script = '"$0" "$1" & echo $!; read -r _; kill -9 $!';
+    shell = spawn('/bin/sh', ['-c', script, source.path, config], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const [line] = (await once(shell.stdout, 'data')) as [Buffer];
+    pid = Number.parseInt(line.toString(), 10);
     while (!(await answers(url))) await delay(20);
   };
   const kill = async () => {
     killProcess(pid);
+    shell?.stdin.end();
     while (await answers(url)) await delay(20);
   };
   await start();
