@@ -19,7 +19,9 @@ export function canBeReadOnly(directory: string): SetReadOnly | null {
     };
   }
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', directory], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0700', 'tmpfs', directory], {
+      stdio: 'ignore',
+    });
   } catch {
     return null;
   }

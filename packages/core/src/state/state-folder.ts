@@ -24,7 +24,7 @@ export function openStateFolder(home: string, ...below: readonly string[]): stri
   for (const level of levelsOf(home, below)) {
     makeFolder(level);
     const stats = assertOwnFolder(level);
-    if (stats !== null && OWN_UID !== null && (stats.mode & OPEN_TO_OTHERS) !== 0) narrow(level, 0o700);
+    if (stats !== null && OWN_UID !== null && (stats.mode & OPEN_TO_OTHERS) !== 0) narrow(level, stats);
   }
   return folder;
 }
@@ -58,13 +58,13 @@ export function isPrivate({ mode }: Pick<Stats, 'mode'>): boolean {
 
 /** Narrows the mode of a file that others may read. */
 export function makePrivate(file: string, stats: Stats): void {
-  if (!isPrivate(stats)) narrow(file, 0o600);
+  if (!isPrivate(stats)) narrow(file, stats);
 }
 
 /** On a read-only disk it stays as it is: others may read there, but not write. */
-function narrow(path: string, mode: number): void {
+function narrow(path: string, { mode }: Stats): void {
   try {
-    chmodSync(path, mode);
+    chmodSync(path, mode & 0o700);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
   }
