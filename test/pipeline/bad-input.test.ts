@@ -1,18 +1,19 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
-import { runInProcess } from '../support/in-process-cli.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
+import { servedBench, sharedServedBench, type ServedBench } from '../support/served-bench.ts';
 import { storedPoints } from '../support/stored.ts';
 
 const GOOD = '{"id":"good","text":"A good record."}';
 
 /** Ingests one bad record between two good ones, and tells what became of it. */
-async function ingestBad(bad: string | Buffer, ...args: string[]) {
-  const bench = await testBench();
-  const file = join(bench.directory, 'docs.jsonl');
+async function ingestBad(bench: ServedBench, bad: string | Buffer, ...args: string[]) {
+  const collection = `docs-${randomUUID()}`;
+  const file = join(bench.directory, `${collection}-docs.jsonl`);
   await writeFile(
     file,
     Buffer.concat([
@@ -21,24 +22,17 @@ async function ingestBad(bad: string | Buffer, ...args: string[]) {
       Buffer.from('\n{"id":"last","text":"Another one."}\n'),
     ]),
   );
-  const result = await bench.run([
-    'ingest',
-    file,
-    '--collection',
-    'docs',
-    '--workers',
-    '1',
-    '--json',
-    ...args,
-  ]);
-  const failed = await runInProcess(bench, ['failed', 'list', '--json']);
-  const stored = [...(await storedPoints(bench.directory, 'docs')).values()]
+  const result = await bench.command(['ingest', file, '--collection', collection, '--json', ...args]);
+  const runId = String(result.json.at(-1)?.['run']);
+  const failed = await bench.command(['failed', 'list', '--run', runId, '--json']);
+  const stored = [...(await storedPoints(bench.directory, collection)).values()]
     .map(({ chunk }) => chunk.documentId)
     .sort();
   return { result, letters: failed.json, stored };
 }
 
 describe('one bad record costs that record, and is named', () => {
+  const bench = sharedServedBench();
   const cases: [string, string | Buffer, RegExp][] = [
     ['bad JSON', '{"id":"x","text":', /not JSON/],
     ['not an object', '[1,2]', /not a JSON object/],
@@ -60,7 +54,7 @@ describe('one bad record costs that record, and is named', () => {
     ['a duplicate id', '{"id":"good","text":"Again."}', /seen before, at .*docs\.jsonl:1/],
   ];
   test.each(cases)('%s', async (_, bad, reason) => {
-    const { result, letters, stored } = await ingestBad(bad, '--max-line-bytes', '4096');
+    const { result, letters, stored } = await ingestBad(bench(), bad, '--max-line-bytes', '4096');
     expect(result, result.stderr).toMatchObject({ code: 3 });
     expect(result.json.at(-1)).toMatchObject({ type: 'summary', state: 'done', deadLetters: 1 });
     expect(letters).toMatchObject([
@@ -71,6 +65,7 @@ describe('one bad record costs that record, and is named', () => {
 
   test('metadata that a store cannot keep, with --strict-metadata', async () => {
     const { letters, stored } = await ingestBad(
+      bench(),
       '{"id":"x","text":"y","year":{"deep":1}}',
       '--metadata-fields',
       'year',
@@ -130,7 +125,7 @@ describe('what a person can get wrong is refused with the reason and the remedy'
       bench,
       ['ingest', '-', '--collection', 'docs', '--model', './nowhere'],
       1,
-      /Model "\/.*\/nowhere" was not found: .* has no config\.json/,
+      /Model "\/.*\/nowhere" was not found: the folder \/.*\/nowhere is not there/,
     );
     await refused(
       bench,
@@ -190,12 +185,11 @@ describe('what a person can get wrong is refused with the reason and the remedy'
 });
 
 test('a file that cannot be read costs that file, and nothing is deleted', async () => {
-  const bench = await testBench();
+  const bench = await servedBench();
   await writeFile(join(bench.directory, 'a.jsonl'), jsonl([{ id: 'a', text: 'One.' }]));
   const other = join(bench.directory, 'b.jsonl');
   await writeFile(other, jsonl([{ id: 'b', text: 'Two.' }]));
-  const ingest = () =>
-    bench.run(['ingest', '*.jsonl', '--collection', 'docs', '--workers', '1', '--max-delete', '100']);
+  const ingest = () => bench.command(['ingest', '*.jsonl', '--collection', 'docs', '--max-delete', '100']);
   expect((await ingest()).code).toBe(0);
   // A named pipe in its place: opening it would wait for ever.
   await rm(other);

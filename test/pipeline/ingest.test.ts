@@ -2,12 +2,13 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { jsonl, testBench, type TestBench } from '../support/cli.ts';
+import { jsonl, testBench } from '../support/cli.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
+import { servedBench, type ServedBench } from '../support/served-bench.ts';
 import { comparable, storedPoints } from '../support/stored.ts';
 
-const ingestJson = (bench: TestBench, ...args: string[]) =>
-  bench.run(['ingest', ...args, '--collection', 'docs', '--workers', '1', '--json']);
+const ingestJson = (bench: ServedBench, ...args: string[]) =>
+  bench.command(['ingest', ...args, '--collection', 'docs', '--json']);
 const summaryOf = (result: { json: readonly Record<string, unknown>[] }) => result.json.at(-1);
 
 test('a record from standard input is found by a search', async () => {
@@ -25,7 +26,7 @@ test('a record from standard input is found by a search', async () => {
 
 describe('convergence', () => {
   test('unchanged is skipped; edits, new metadata, new, shortened and vanished documents cost only the difference', async () => {
-    const bench = await testBench();
+    const bench = await servedBench();
     const file = join(bench.directory, 'docs.jsonl');
     const long = Array.from(
       { length: 60 },
@@ -69,15 +70,15 @@ describe('convergence', () => {
       chunks: { embedded: 3, payloadUpdated: 1, removed: 1 + total - 9 },
     });
 
-    const fresh = await testBench();
-    await fresh.run(['ingest', file, '--collection', 'docs', '--workers', '1', '--metadata-fields', 'year']);
+    const fresh = await servedBench();
+    await fresh.command(['ingest', file, '--collection', 'docs', '--metadata-fields', 'year']);
     expect(comparable(await storedPoints(bench.directory, 'docs'))).toEqual(
       comparable(await storedPoints(fresh.directory, 'docs')),
     );
   });
 
   test('a text that moved takes its vector along instead of being embedded again', async () => {
-    const bench = await testBench();
+    const bench = await servedBench();
     const file = join(bench.directory, 'docs.jsonl');
     await writeFile(
       file,
@@ -100,7 +101,7 @@ describe('convergence', () => {
   });
 
   test('a mass deletion is withheld, and approved by a flag', async () => {
-    const bench = await testBench();
+    const bench = await servedBench();
     const file = join(bench.directory, 'docs.jsonl');
     const records = Array.from({ length: 10 }, (_, index) => ({
       id: `d${index}`,
@@ -120,7 +121,7 @@ describe('convergence', () => {
   });
 
   test('nothing is deleted when a record cannot be read, whose id cannot be told', async () => {
-    const bench = await testBench();
+    const bench = await servedBench();
     const file = join(bench.directory, 'docs.jsonl');
     await writeFile(
       file,
@@ -140,7 +141,7 @@ describe('convergence', () => {
   });
 
   test('another chunking builds a new generation, and rollback goes back', async () => {
-    const bench = await testBench();
+    const bench = await servedBench();
     const file = join(bench.directory, 'docs.jsonl');
     await writeFile(
       file,
@@ -157,15 +158,15 @@ describe('convergence', () => {
       state: 'done',
       documents: { new: 1 },
     });
-    const { json } = await bench.run(['collections', 'list', '--json']);
+    const { json } = await bench.command(['collections', 'list', '--json']);
     expect(json).toMatchObject([
       { name: 'docs', live: false },
       { name: 'docs', live: true },
     ]);
-    expect((await bench.run(['collections', 'rollback', 'docs'])).code).toBe(0);
+    expect((await bench.command(['collections', 'rollback', 'docs'])).code).toBe(0);
     expect(comparable(await storedPoints(bench.directory, 'docs'))).toEqual(before);
-    expect((await bench.run(['collections', 'drop', 'docs', '--yes'])).code).toBe(0);
-    expect((await bench.run(['search', 'x', '--collection', 'docs'])).stderr).toContain(
+    expect((await bench.command(['collections', 'drop', 'docs', '--yes'])).code).toBe(0);
+    expect((await bench.command(['search', 'x', '--collection', 'docs'])).stderr).toContain(
       'There is no collection "docs"',
     );
   });
@@ -174,14 +175,14 @@ describe('convergence', () => {
 test('Qdrant gets the same ids and vectors as the embedded store', async () => {
   const double = await startQdrantDouble();
   onTestFinished(() => double.close());
-  const [sqlite, qdrant] = [await testBench(), await testBench({ QDRANT_URL: double.url })];
+  const [sqlite, qdrant] = [await servedBench(), await servedBench({ QDRANT_URL: double.url })];
   const input = jsonl([
     { id: 'a', text: 'hello world' },
     { id: 'b', text: 'good bye', year: 2009 },
   ]);
   for (const bench of [sqlite, qdrant]) {
-    const result = await bench.run(
-      ['ingest', '-', '--collection', 'docs', '--workers', '1', '--metadata-fields', 'year'],
+    const result = await bench.command(
+      ['ingest', '-', '--collection', 'docs', '--metadata-fields', 'year'],
       input,
     );
     expect(result.code).toBe(0);
@@ -199,7 +200,7 @@ test('Qdrant gets the same ids and vectors as the embedded store', async () => {
     );
     expect(Math.max(...difference)).toBeLessThan(1e-5);
   }
-  const { json } = await qdrant.run([
+  const { json } = await qdrant.command([
     'search',
     'bye',
     '--collection',
@@ -225,21 +226,21 @@ test('two workers give exactly the points that one gives', async () => {
     'garden',
     'thunder',
   ];
-  const records = Array.from({ length: 1200 }, (_, index) => ({
+  const records = Array.from({ length: 600 }, (_, index) => ({
     id: `doc-${index}`,
     text: `The ${words[index % 10]} and the ${words[Math.floor(index / 10) % 10]} met ${words[Math.floor(index / 100) % 10]} number ${index}.`,
   }));
   const input = jsonl(records);
   await one.run(['ingest', '-', '--collection', 'docs', '--workers', '1'], input);
   const result = await two.run(['ingest', '-', '--collection', 'docs', '--workers', '2', '--json'], input);
-  expect(summaryOf(result)).toMatchObject({ chunks: { total: 1200, embedded: 1200 } });
+  expect(summaryOf(result)).toMatchObject({ chunks: { total: 600, embedded: 600 } });
   expect(comparable(await storedPoints(two.directory, 'docs'))).toEqual(
     comparable(await storedPoints(one.directory, 'docs')),
   );
 });
 
 test('files and folders: text with metadata beside it, Markdown with headings, CSV', async () => {
-  const bench = await testBench();
+  const bench = await servedBench();
   const corpus = join(bench.directory, 'corpus');
   await mkdir(join(corpus, 'sub'), { recursive: true });
   await writeFile(join(corpus, 'speech.txt'), 'A speech about peace.');
@@ -257,6 +258,7 @@ test('files and folders: text with metadata beside it, Markdown with headings, C
   expect([...byDocument.keys()].sort()).toEqual(['r1', 'speech.txt', 'sub/guide.md']);
   expect({ ...byDocument.get('speech.txt')?.metadata }).toEqual({ year: 1961, president: 'John' });
   expect({ ...byDocument.get('r1')?.metadata }).toEqual({ year: '1999' });
-  expect(byDocument.get('sub/guide.md')?.title).toBe('Guide');
+  // Its one chunk spans both sections, and names them.
+  expect(byDocument.get('sub/guide.md')?.title).toBe('Guide > Install');
   await rm(join(corpus, 'sub'), { recursive: true });
 });

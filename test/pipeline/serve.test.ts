@@ -5,6 +5,7 @@ import { Schedules } from '@embedline/core';
 import { testBench, type TestBench } from '../support/cli.ts';
 import { testRedis } from '../support/redis.ts';
 import { startRedisServer } from '../support/redis-server.ts';
+import { runInProcess } from '../support/in-process-cli.ts';
 import { storedPoints } from '../support/stored.ts';
 import { temporaryDirectory, until } from '../support/temporary.ts';
 
@@ -31,20 +32,20 @@ describe('serve', () => {
     await until('it serves', () => server.output().includes('Serving'));
     // A server sees what was edited since it was started.
     await write({ docs: { ...DOCS, schedule: { cron: '0 3 * * *' } } });
-    expect((await bench.run(['schedule', 'set', 'docs', '--json'])).json).toMatchObject([
+    expect((await runInProcess(bench, ['schedule', 'set', 'docs', '--json'])).json).toMatchObject([
       { type: 'scheduled', pipeline: 'docs', cron: '0 3 * * *' },
     ]);
-    expect(await bench.run(['ingest', 'docs', '--detach', '--rebuild'])).toMatchObject({
+    expect(await runInProcess(bench, ['ingest', 'docs', '--detach', '--rebuild'])).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('embedline serve'),
     });
     const schedules = new Schedules({ connection: testRedis(), prefix: bench.prefix });
     await until('it was done', async () => (await schedules.list())[0]?.lastResult !== null);
     await schedules.close();
-    expect((await bench.run(['schedule', 'list', '--json'])).json).toMatchObject([
+    expect((await runInProcess(bench, ['schedule', 'list', '--json'])).json).toMatchObject([
       { pipeline: 'docs', cron: '0 3 * * *', lastResult: { outcome: 'done', kind: 'detached' } },
     ]);
-    const list = async () => (await bench.run(['schedule', 'list'])).stdout;
+    const list = async () => (await runInProcess(bench, ['schedule', 'list'])).stdout;
     await until('the server is seen', async () => / 1 /.test(await list()));
     expect(await list()).toMatch(
       /docs +0 3 \* \* \* +UTC +skip +\S+embedline\.config\.mjs +1 .* done \d{4}-/,
@@ -57,7 +58,10 @@ describe('serve', () => {
   test('what cannot be handed over or scheduled is refused with the remedy', async () => {
     const bench = await configured({ docs: DOCS, piped: { sources: ['-'] } });
     const refused = async (args: string[], message: RegExp) =>
-      expect(await bench.run(args)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+      expect(await runInProcess(bench, args)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(message),
+      });
     await refused(['ingest', 'a.txt', '--collection', 'x', '--detach'], /names of configured pipelines/);
     await refused(['ingest', 'docs', '--detach', '--workers', '3'], /cannot carry --workers/);
     await refused(['schedule', 'set', 'docs'], /--cron "0 3 \* \* \*"/);
@@ -103,21 +107,23 @@ describe('serve and what it is not to blame for', () => {
 
   test('tells onFailure of an ingest that fails and of one that a guard stops, keeps what they said, and goes on', async () => {
     const bench = await configured({});
+    // One for all ingests, so that none has to start its own.
+    bench.startWorker();
     const hook = `const input = require('node:fs').readFileSync(0); require('node:fs').appendFileSync('told.jsonl', input)`;
     const onFailure = { command: [process.execPath, '-e', hook] };
     const pipelines = {
-      docs: { sources: ['texts'], workers: 1, maxDelete: '0%' },
-      lost: { sources: ['no-such-file.txt'], workers: 1 },
+      docs: { sources: ['texts'], maxDelete: '0%' },
+      lost: { sources: ['no-such-file.txt'] },
       quiet: { sources: ['no-such-file.txt'], schedule: { cron: '0 3 * * *', onFailure: null } },
     };
     await writeFile(join(bench.directory, 'embedline.config.json'), JSON.stringify({ onFailure, pipelines }));
     await mkdir(join(bench.directory, 'texts'));
     for (const name of ['a', 'b'])
       await writeFile(join(bench.directory, 'texts', `${name}.txt`), `Text ${name}.`);
-    expect((await bench.run(['ingest', 'docs'])).code).toBe(0);
+    expect((await runInProcess(bench, ['ingest', 'docs'])).code).toBe(0);
     await rm(join(bench.directory, 'texts', 'b.txt'));
     const server = bench.start(['serve']);
-    await bench.run(['ingest', 'quiet', 'lost', 'docs', '--detach']);
+    await runInProcess(bench, ['ingest', 'quiet', 'lost', 'docs', '--detach']);
     const told = async () => {
       const text = await readFile(join(bench.directory, 'told.jsonl'), 'utf8').catch(() => '');
       const lines = text.split('\n').filter((line) => line !== '');
@@ -142,18 +148,18 @@ describe('serve and what it is not to blame for', () => {
 describe('doctor', () => {
   test('compares the schedules with the file, and finds the rest in order', async () => {
     const bench = await configured({ docs: { ...DOCS, schedule: { cron: '0 3 * * *' } } });
-    const unset = await bench.run(['doctor', '--json']);
+    const unset = await runInProcess(bench, ['doctor', '--json']);
     expect(unset.code).toBe(1);
     expect(unset.json.filter(({ verdict }) => verdict === 'problem')).toMatchObject([
       { check: 'schedules', remedy: 'embedline schedule set docs' },
     ]);
-    await bench.run(['schedule', 'set', 'docs']);
-    expect(await bench.run(['doctor'])).toMatchObject({ code: 0 });
-    await bench.run(['schedule', 'set', 'docs', '--cron', '0 4 * * *']);
-    expect((await bench.run(['doctor'])).stdout).toMatch(
+    await runInProcess(bench, ['schedule', 'set', 'docs']);
+    expect(await runInProcess(bench, ['doctor'])).toMatchObject({ code: 0 });
+    await runInProcess(bench, ['schedule', 'set', 'docs', '--cron', '0 4 * * *']);
+    expect((await runInProcess(bench, ['doctor'])).stdout).toMatch(
       /problem +schedules +docs is scheduled at "0 4 \* \* \*"/,
     );
     await writeFile(join(bench.directory, 'embedline.config.json'), '{"pipelines":{}}');
-    expect((await bench.run(['doctor'])).stdout).toMatch(/not a pipeline of the file/);
+    expect((await runInProcess(bench, ['doctor'])).stdout).toMatch(/not a pipeline of the file/);
   });
 });

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { inject, onTestFinished } from 'vitest';
 import { testPrefix } from './redis.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { temporaryDirectory, type OnEnd } from './temporary.ts';
 
 const PRODUCER = fileURLToPath(new URL('../../apps/producer/src/main.ts', import.meta.url));
 const WORKER = fileURLToPath(new URL('../../apps/worker/src/main.ts', import.meta.url));
@@ -36,8 +36,11 @@ export interface TestBench {
   startWorker(args?: readonly string[], env?: Record<string, string>): RunningCli;
 }
 
-export async function testBench(extra: Record<string, string> = {}): Promise<TestBench> {
-  const directory = await temporaryDirectory();
+export async function testBench(
+  extra: Record<string, string> = {},
+  onEnd: OnEnd = onTestFinished,
+): Promise<TestBench> {
+  const directory = await temporaryDirectory(onEnd);
   const prefix = testPrefix();
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(QDRANT|EMBEDLINE|REDIS)_/.test(name)),
@@ -56,7 +59,7 @@ export async function testBench(extra: Record<string, string> = {}): Promise<Tes
     more: Record<string, string> = {},
     stdin?: string,
     cwd = directory,
-  ) => startProgram(program, args, { ...env, ...more }, cwd, stdin);
+  ) => startProgram(program, args, { env: { ...env, ...more }, cwd, stdin, onEnd });
   return {
     directory,
     prefix,
@@ -68,15 +71,20 @@ export async function testBench(extra: Record<string, string> = {}): Promise<Tes
   };
 }
 
+interface Surroundings {
+  readonly env: Record<string, string>;
+  readonly cwd: string;
+  readonly stdin: string | undefined;
+  readonly onEnd: OnEnd;
+}
+
 function startProgram(
   program: string,
   args: readonly string[],
-  env: Record<string, string>,
-  cwd: string,
-  stdin?: string,
+  { env, cwd, stdin, onEnd }: Surroundings,
 ): RunningCli {
   const child = spawn(process.execPath, [program, ...args], { cwd, env, stdio: 'pipe' });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  onEnd(() => void child.kill('SIGKILL'));
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

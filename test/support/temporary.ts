@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
+/** Takes what is to be released at the end of a test, or of whatever else holds it. */
+export type OnEnd = (release: () => Promise<void> | void) => void;
+
 /** A directory that goes with the test. */
-export async function temporaryDirectory(): Promise<string> {
+export async function temporaryDirectory(onEnd: OnEnd = onTestFinished): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'embedline-test-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  onEnd(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
 
