@@ -29,7 +29,7 @@ export function sharedServedBench(): () => ServedBench {
     const releases: Parameters<OnEnd>[0][] = [];
     bench = await servedBench({}, (release) => releases.push(release));
     return async () => {
-      for (const release of releases.reverse()) await release();
+      for (const release of releases.toReversed()) await release();
     };
   });
   return () => {
