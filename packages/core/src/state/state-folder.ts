@@ -79,7 +79,7 @@ function levelsOf(home: string, below: readonly string[]): string[] {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeMissing(folder);
   } catch (cause) {
     // What is there and is no folder, or is a link to nothing, is told more exactly.
     assertOwnFolder(folder);
@@ -89,6 +89,17 @@ function makeFolder(folder: string): void {
         `XDG_STATE_HOME, or HOME) to a folder that you may write.`,
       { cause },
     );
+  }
+}
+
+/** Not by mkdir's own `recursive`, which never ends where a file system lets nobody make a folder, as /proc. */
+function makeMissing(folder: string): void {
+  const parent = dirname(folder);
+  if (parent !== folder && lstatOf(parent) === null) makeMissing(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
