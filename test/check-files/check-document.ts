@@ -1,4 +1,4 @@
-import type { Chunk, ChunkableText, TokenCounter } from '@embedline/core';
+import { embeddedText, type Chunk, type ChunkableText, type TokenCounter } from '@embedline/core';
 
 export interface ChunkLimits {
   readonly counter: TokenCounter;
@@ -32,7 +32,8 @@ export function violationsOf(
       wrong(`stores another text than the document has there: ${excerpt(chunk.text)}`);
     if (!chunk.text.isWellFormed()) wrong('is cut within a character');
     if (chunk.text.trim() !== chunk.text || chunk.text === '') wrong('begins or ends with blanks');
-    const tokens = counter.count(chunk.text);
+    // Of what is embedded: the text without its markup, where it has some.
+    const tokens = counter.count(embeddedText(chunk, false));
     if (tokens !== chunk.textTokens) wrong(`has ${tokens} tokens, and says ${chunk.textTokens}`);
     if (tokens === 0) wrong('has no tokens');
     if (Math.max(tokens + counter.specialTokens, chunk.tokens) > maxTokens)
