@@ -99,7 +99,7 @@ async function configure({ directory }: TestBench): Promise<void> {
 
 const SUCCEED: [code: number, ...args: string[]][] = [
   [3, 'ingest', 'good', '--json'],
-  [3, 'ingest', 'bad'],
+  [1, 'ingest', 'bad'],
   [0, 'status'],
   [0, 'status', '--json'],
   [0, 'search', 'text', '--collection', 'good'],
