@@ -38,6 +38,14 @@ async function expected(bench: TestBench) {
 
 const DONE = { state: 'done', chunks: { total: CHUNKS, embedded: CHUNKS }, deadLetters: 0 };
 
+/** Without what depends on how tokens are counted: 0.1.0 left the model's prefix out. */
+function unlessCounted(points: unknown): unknown {
+  const counted = new Set(['tokens', 'payloadHash', 'digest']);
+  return JSON.parse(
+    JSON.stringify(points, (name, value: unknown) => (counted.has(name) ? undefined : value)),
+  ) as unknown;
+}
+
 describe('a fleet that is updated', () => {
   test(
     'workers first: new and old workers share the run of an old producer',
@@ -53,7 +61,9 @@ describe('a fleet that is updated', () => {
       const { code, json, stderr } = await ingest.result;
       expect(code, stderr).toBe(0);
       expect(json.at(-1)).toMatchObject(DONE);
-      expect(comparable(await storedPoints(bench.directory, 'docs'))).toEqual(await expected(bench));
+      expect(unlessCounted(comparable(await storedPoints(bench.directory, 'docs')))).toEqual(
+        unlessCounted(await expected(bench)),
+      );
     },
   );
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { jsonl, testBench, type TestBench } from '../support/cli.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
+import { temporaryDirectory, until } from '../support/temporary.ts';
 
 const tiny = fileURLToPath(new URL('../fixtures/tiny-models', import.meta.url));
 
@@ -61,7 +61,8 @@ test('a distilled model is listed, embeds a corpus in workers, and answers searc
 test('a text of which the model knows nothing is a dead letter; its neighbours land', async () => {
   const { bench } = await benchWithStaticModel();
   const records = [...RECORDS, { id: 'd', text: 'wholly unheard of' }];
-  const ingested = await bench.run([...INGEST, '--workers', '1'], jsonl(records));
+  const flags = ['--workers', '1', '--max-given-up', '30%'];
+  const ingested = await bench.run([...INGEST, ...flags], jsonl(records));
   expect(ingested, ingested.stderr).toMatchObject({ code: 3 });
   expect(ingested.json.at(-1)).toMatchObject({ chunks: { total: 4, embedded: 3 }, deadLetters: 1 });
   const letters = await bench.run(['failed', 'list', '--json']);
@@ -77,10 +78,8 @@ test('a worker whose model of that name is another one refuses to embed', async 
   const stranger = bench.startWorker(['--concurrency', '1'], { EMBEDLINE_MODELS: other });
   await writeFile(join(bench.directory, 'docs.jsonl'), jsonl(RECORDS));
   const ingest = bench.start(INGEST.with(1, 'docs.jsonl'));
-  const refused = await stranger.result;
-  expect(refused).toMatchObject({ code: 1 });
-  expect(refused.stdout + refused.stderr).toContain('MODEL_MISMATCH');
-  // The batch was handed back: a worker with the right model embeds it.
+  await until('it leaves the run to others', () => stranger.output().includes('MODEL_MISMATCH'));
+  // It took no batch: a worker with the right model embeds all.
   bench.startWorker();
   const ingested = await ingest.result;
   expect(ingested, ingested.stderr).toMatchObject({ code: 0 });
