@@ -3,7 +3,7 @@
  *
  *   npm run chaos -- [--form short|full] [--store sqlite|qdrant] [--seed N] [--only REGEXP] [--lock SECONDS]
  *
- * Without --store, one after the other. --only chooses faults by name, --lock is that of the workers. Qdrant is the double of the tests, or a real one at QDRANT_TEST_URL.
+ * Without --store, one after the other. The short form has one of the faults that take long, chosen by its seed. --only chooses faults by name, --lock is that of the workers. Qdrant is the double of the tests, or a real one at QDRANT_TEST_URL.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';

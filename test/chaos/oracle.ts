@@ -47,7 +47,7 @@ export async function judge(options: OracleOptions): Promise<Verdict> {
   const { batchesTotal, chunksEnqueued } = run.producer;
   const countedByWorkers = run.byWorker.reduce((sum, { batches }) => sum + batches, 0);
   const chunksByWorkers = run.byWorker.reduce((sum, { chunks }) => sum + chunks, 0);
-  const embedded = await countEmbedded(options.log);
+  const embedded = await countEmbedded(options.log, run.spec.model.id);
   return {
     chunks: documents,
     batches: batchesTotal,
@@ -105,7 +105,10 @@ function countReasons(letters: readonly DeadLetter[]): Record<string, number> {
   return counts;
 }
 
-async function countEmbedded(log: string): Promise<number> {
+async function countEmbedded(log: string, modelId: string): Promise<number> {
   const lines = (await readFile(log, 'utf8')).trim().split('\n');
-  return lines.reduce((sum, line) => sum + Number(line), 0);
+  return lines.reduce((sum, line) => {
+    const [texts, model] = line.split(' ');
+    return model === modelId ? sum + Number(texts) : sum;
+  }, 0);
 }

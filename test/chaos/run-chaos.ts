@@ -1,25 +1,21 @@
-import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { messageOf, Releasers, RunLedger, type VectorStore } from '@embedline/core';
-import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
-import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
-import { startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
-import { forkQdrantDouble } from '../support/qdrant-double/forked.ts';
-import { startRedisServer } from '../support/redis-server.ts';
+import { writeFile } from 'node:fs/promises';
+import { messageOf, Releasers } from '@embedline/core';
 import { releaseOnSignal } from '../support/release-on-signal.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { chaosCorpus, seededRandom } from './corpus.ts';
+import { buildSystem } from './build-system.ts';
+import { CLOSED_STREAMS } from './closed-streams.ts';
+import { chaosCorpus, seededRandom, type ChaosCorpus } from './corpus.ts';
 import type { Fault, Form } from './fault.ts';
 import { startFedIngest, type FedIngest } from './feed.ts';
 import { failIfEnded, killProducers } from './kill-producers.ts';
+import { MORE_MODELS } from './more-models.ts';
+import { OLDER_VERSION } from './older-version.ts';
 import { judge, type Verdict } from './oracle.ts';
 import { REDIS_FAULTS } from './redis-faults.ts';
-import { AMPLE, QDRANT_FAULTS, SQLITE_FAULTS } from './store-faults.ts';
+import { signalGroups } from './signal-groups.ts';
+import { QDRANT_FAULTS, SQLITE_FAULTS } from './store-faults.ts';
 import { currentRun, untilAnotherRun, untilProgress, type ChaosSystem } from './system.ts';
 import { WORKER_FAULTS } from './worker-faults.ts';
-import { WorkerFleet } from './worker-fleet.ts';
+import { WRONG_WORKERS } from './wrong-workers.ts';
 
 export interface ChaosOptions {
   readonly store: 'sqlite' | 'qdrant';
@@ -53,7 +49,10 @@ export interface ChaosReport {
   readonly seconds: number;
 }
 
-const PREFIX = '{chaos}';
+const KILLED = 'producer killed and started again';
+const SIGNALLED = 'one signal to the process group of a producer and two workers';
+/** Each takes a while: the short form has one of these and {@link SIGNALLED}, chosen by its seed. */
+const LONG_FAULTS = [WRONG_WORKERS, MORE_MODELS, OLDER_VERSION, CLOSED_STREAMS];
 
 /** One ingest under a seeded sequence of faults, and what is in the store after it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -62,21 +61,19 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const startedAtMs = performance.now();
   const random = seededRandom(options.seed);
   const corpus = chaosCorpus(options.seed);
-  const { system, env, store, log } = await buildSystem(options, random, releasers);
-  const kills = options.form === 'full' ? 20 : 2;
-  const killed = await killAll(options.only === undefined ? kills : 0, system, () =>
-    startFedIngest(corpus, Infinity, env),
-  );
+  const { system, log } = await buildSystem(options, random, releasers);
+  const { env, store } = system;
+  const ended = await endProducers(options, system, corpus);
   await writeFile(log, '');
   const before = await currentRun(system);
   const ingest = startFedIngest(corpus, options.documents, env);
   releasers.add(() => void ingest.process.kill('SIGKILL'));
   // Until then workers still do what killed producers had queued, and an ingest that cannot even begin says so and ends.
   await Promise.race([untilAnotherRun(system, before?.spec.runId), failIfEnded(ingest)]);
-  const records = [...killed, ...(await injectAll(faultsOf(options), system, ingest, options))];
+  const records = [...ended, ...(await injectAll(faultsOf(options), system, ingest, options))];
   ingest.finish();
   const exitCode = await ingest.exited;
-  const [run] = await system.ledger.list(1);
+  const run = await currentRun(system);
   if (run === undefined || run.state !== 'done')
     throw new Error(`The ingest ended with ${String(exitCode)}:\n${ingest.output()}\n${system.fleet.tail}`);
   const documents = await ingest.fed;
@@ -90,90 +87,40 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   };
 }
 
-async function buildSystem(options: ChaosOptions, random: () => number, releasers: Releasers) {
-  const directory = await mkdtemp(join(tmpdir(), 'embedline-chaos-'));
-  releasers.add(() => rm(directory, { recursive: true, force: true }));
-  const redis = releasers.own(await startRedisServer(directory));
-  const wire = releasers.own(await startTcpProxy(redis.port));
-  const admin = redis.connect();
-  releasers.add(() => admin.disconnect());
-  const { store, qdrant, ...place } = await openStore(options, directory, releasers);
-  const { lockDurationMs = 2_000 } = options;
-  const log = join(directory, 'embedded.log');
-  await writeFile(log, '');
-  const env = {
-    ...process.env,
-    REDIS_URL: redis.url.replace(String(redis.port), String(wire.port)),
-    EMBEDLINE_PREFIX: PREFIX,
-    EMBEDLINE_HOME: directory,
-    PACED_LOG: log,
-    PACED_MS_PER_TEXT: String(options.msPerText),
-    PACED_LOCK_MS: String(lockDurationMs),
-    ...(qdrant === null ? {} : { QDRANT_URL: qdrant.url }),
+/** What ends a producer comes before the ingest that all else happens to. */
+async function endProducers(
+  { form, seed, only }: ChaosOptions,
+  system: ChaosSystem,
+  corpus: ChaosCorpus,
+): Promise<FaultRecord[]> {
+  const records: FaultRecord[] = [];
+  const record = async (name: string, times: number, happen: (times: number) => Promise<number>) => {
+    if (only === undefined ? times === 0 : !only.test(name)) return;
+    const recoveredWithinMs = await happen(Math.max(1, times));
+    records.push({ name, times: Math.max(1, times), recoveredWithinMs, impossible: null });
   };
-  const fleet = releasers.own(new WorkerFleet(options.workers, env));
-  const ledger = new RunLedger({ redis: admin, prefix: PREFIX });
-  const observed = { fleet, redis, wire, admin, prefix: PREFIX, ledger };
-  const system: ChaosSystem = { ...observed, ...place, qdrant, lockDurationMs, random };
-  return { system, env, store, log };
-}
-
-async function openStore(
-  { store: kind }: ChaosOptions,
-  directory: string,
-  releasers: Releasers,
-): Promise<{
-  store: VectorStore;
-  qdrant: HttpProxy | null;
-  sqliteDirectory: string | null;
-  ownDisk: boolean;
-}> {
-  if (kind === 'sqlite') {
-    const sqliteDirectory = join(directory, 'vectors');
-    await mkdir(sqliteDirectory);
-    const ownDisk = mountOwnDisk(sqliteDirectory, releasers);
-    const store = releasers.own(await openSqliteStore({ directory: sqliteDirectory }));
-    return { store, qdrant: null, sqliteDirectory, ownDisk };
-  }
-  const [url, apiKey] = [process.env['QDRANT_TEST_URL'], process.env['QDRANT_TEST_API_KEY']];
-  // A million points in this process would hold up what passes through the wires.
-  const target = url ?? releasers.own(await forkQdrantDouble()).url;
-  const qdrant = releasers.own(await startHttpProxy(target));
-  const store = releasers.own(
-    await openQdrantStore({ url: target, ...(apiKey === undefined ? {} : { apiKey }) }),
+  await record(KILLED, form === 'full' ? 20 : 2, (times) =>
+    killProducers({
+      times,
+      start: () => startFedIngest(corpus, Infinity, system.env),
+      untilProgress: () => untilProgress(system),
+      random: system.random,
+    }),
   );
-  const drop = async () => {
-    for (const generation of await store.generations('chaos')) await store.dropGeneration(generation);
-  };
-  await drop();
-  releasers.add(drop);
-  return { store, qdrant, sqliteDirectory: null, ownDisk: false };
+  const signals = form === 'full' ? 10 : longFaultOf(seed) === null ? 2 : 0;
+  await record(SIGNALLED, signals, (times) => signalGroups(times, system, corpus));
+  return records;
 }
 
-/** A file system of its own, so that there can be no room on it; only root may. */
-function mountOwnDisk(directory: string, releasers: Releasers): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${AMPLE}`, 'tmpfs', directory], { stdio: 'ignore' });
-  } catch {
-    return false;
-  }
-  releasers.add(() => void execFileSync('umount', ['-l', directory]));
-  return true;
+/** The one of the short form with this seed; null when it is {@link SIGNALLED}. */
+function longFaultOf(seed: number): Fault | null {
+  return LONG_FAULTS[seed % (LONG_FAULTS.length + 1)] ?? null;
 }
 
-async function killAll(times: number, system: ChaosSystem, start: () => FedIngest): Promise<FaultRecord[]> {
-  if (times === 0) return [];
-  const recoveredWithinMs = await killProducers({
-    times,
-    start,
-    untilProgress: () => untilProgress(system),
-    random: system.random,
-  });
-  return [{ name: 'producer killed and started again', times, recoveredWithinMs, impossible: null }];
-}
-
-function faultsOf({ store, form, only }: ChaosOptions): readonly Fault[] {
-  const all = [...WORKER_FAULTS, ...REDIS_FAULTS, ...(store === 'sqlite' ? SQLITE_FAULTS : QDRANT_FAULTS)];
+function faultsOf({ store, form, seed, only }: ChaosOptions): readonly Fault[] {
+  const usual = [...WORKER_FAULTS, ...REDIS_FAULTS, ...(store === 'sqlite' ? SQLITE_FAULTS : QDRANT_FAULTS)];
+  const isIn = (fault: Fault) => form === 'full' || only !== undefined || fault === longFaultOf(seed);
+  const all = [...usual, ...LONG_FAULTS.filter(isIn)];
   if (only === undefined) return all;
   return all
     .filter(({ name }) => only.test(name))

@@ -1,8 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { runKeys, type RedisConnection, type RunLedger, type RunProgress } from '@embedline/core';
+import {
+  runKeys,
+  type RedisConnection,
+  type RunLedger,
+  type RunProgress,
+  type VectorStore,
+} from '@embedline/core';
 import type { HttpProxy } from '../support/http-proxy.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
+import type { Release } from '../support/unpack-release.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
 
 /** Everything that faults can reach, and what is seen of the run. */
@@ -15,6 +22,12 @@ export interface ChaosSystem {
   readonly admin: RedisConnection;
   readonly prefix: string;
   readonly ledger: RunLedger;
+  /** A connection to the store that faults do not meet. */
+  readonly store: VectorStore;
+  /** Of all programs under test. */
+  readonly env: NodeJS.ProcessEnv;
+  /** For files; goes with the system. */
+  readonly directory: string;
   /** In front of Qdrant; null for SQLite. */
   readonly qdrant: HttpProxy | null;
   /** Folder of the SQLite files; null for Qdrant. */
@@ -22,14 +35,27 @@ export interface ChaosSystem {
   /** True when that folder is a file system of its own that may be filled. */
   readonly ownDisk: boolean;
   readonly lockDurationMs: number;
+  /** The programs of 0.1.0, unpacked when first asked for. */
+  olderRelease(): Promise<Release>;
+  /** A collection that nothing has been written to. */
+  nextCollection(): string;
   readonly random: () => number;
 }
 
 const POLL_MS = 20;
 const DEADLINE_MS = 180_000;
 
-export async function currentRun({ ledger }: ChaosSystem): Promise<RunProgress | undefined> {
-  return (await ledger.list(1))[0];
+/** The pipeline, and the collection, that everything happens to. */
+export const MAIN_PIPELINE = 'chaos';
+
+/** The newest run of the main pipeline. */
+export async function currentRun(system: ChaosSystem): Promise<RunProgress | undefined> {
+  return newestRun(system, MAIN_PIPELINE);
+}
+
+export async function newestRun({ ledger }: ChaosSystem, pipeline: string): Promise<RunProgress | undefined> {
+  for await (const run of ledger.index.newestFirst(pipeline, 1)) return run;
+  return undefined;
 }
 
 /** Milliseconds until another batch is counted, or all are. */
@@ -95,7 +121,8 @@ async function patiently<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-async function poll(description: string, holds: () => Promise<boolean>): Promise<void> {
+/** Waits until a condition holds. @throws Error with its description when it does not within three minutes */
+export async function poll(description: string, holds: () => Promise<boolean>): Promise<void> {
   const deadlineMs = Date.now() + DEADLINE_MS;
   while (!(await holds())) {
     if (Date.now() > deadlineMs)

@@ -8,7 +8,7 @@ import type { FleetWorker } from './worker-fleet.ts';
 export const WORKER_FAULTS: readonly Fault[] = [
   {
     name: 'worker killed (SIGKILL)',
-    times: { short: 3, full: 100 },
+    times: { short: 2, full: 100 },
     inject: async (system) => {
       const worker = pick(system);
       const underWay = await batchesUnderWay(system);
@@ -83,7 +83,8 @@ function mislead(worker: FleetWorker, mischief: Mischief): void {
   worker.process.send(mischief);
 }
 
-function pick({ fleet, random }: ChaosSystem): FleetWorker {
+/** One that works, at random. Until it is marked as busy again, nothing else happens to it. */
+export function pick({ fleet, random }: ChaosSystem): FleetWorker {
   const { working } = fleet;
   const worker = working[Math.floor(random() * working.length)];
   if (worker === undefined) throw new Error('No worker works.');

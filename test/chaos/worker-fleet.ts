@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../support/paced-worker.ts', import.meta.url));
+export const PACED_WORKER = fileURLToPath(new URL('../support/paced-worker.ts', import.meta.url));
 
 export interface FleetWorker {
   readonly process: ChildProcess;
@@ -58,7 +58,7 @@ export class WorkerFleet {
 
   #start(): void {
     const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const;
-    const child = spawn(process.execPath, [PROGRAM], { env: this.#env, stdio: [...stdio] });
+    const child = spawn(process.execPath, [PACED_WORKER], { env: this.#env, stdio: [...stdio] });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (text.includes('Worker is ready')) worker.busy = true;
       for (const line of text.trimEnd().split('\n')) {

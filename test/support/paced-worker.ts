@@ -3,7 +3,7 @@
  * process is a real one that only pretends. For what is to be seen of queue, store and faults, and not of inference.
  *
  *   PACED_MS_PER_TEXT   milliseconds per text, one after the other, default 0
- *   PACED_LOG           a file that gets a line with the number of texts for each call
+ *   PACED_LOG           a file that gets a line with the number of texts and the model for each call
  *   PACED_LOCK_MS       default 30,000
  *   PACED_CONCURRENCY   default 1
  *
@@ -28,13 +28,15 @@ const setting = (name: string, fallback: number) => Number(process.env[name] ?? 
 const [msPerText, lockDurationMs] = [setting('PACED_MS_PER_TEXT', 0), setting('PACED_LOCK_MS', 30_000)];
 const log = process.env['PACED_LOG'];
 
-let pool: InferencePool | null = null;
+const pools = new Set<InferencePool>();
 let before: Promise<void> = Promise.resolve();
 
 process.on('message', (mischief: Mischief) => {
   const untilMs = Date.now() + 3 * lockDurationMs;
   if (mischief === 'block') while (Date.now() < untilMs);
-  else for (const { pid } of pool?.children ?? []) if (pid !== undefined) process.kill(pid, mischief);
+  else
+    for (const pool of pools)
+      for (const { pid } of pool.children) if (pid !== undefined) process.kill(pid, mischief);
 });
 process.channel?.unref();
 
@@ -47,11 +49,11 @@ const openEmbedder: typeof createEmbedder = async (wanted) => {
     modelId: spec.id,
     startChild: (settings) => new InferenceChild(settings, INFERENCE),
   });
-  pool = inference;
+  pools.add(inference);
   return {
     model: spec,
     embed: async (texts, { signal } = {}) => {
-      if (log !== undefined) appendFileSync(log, `${texts.length}\n`);
+      if (log !== undefined) appendFileSync(log, `${texts.length} ${spec.id}\n`);
       if (msPerText > 0) await takeTime(texts.length * msPerText, signal);
       await inference.embed(texts.map(pretendedTokens), signal);
       return {
@@ -60,7 +62,10 @@ const openEmbedder: typeof createEmbedder = async (wanted) => {
       };
     },
     countTokens: (text) => text.length,
-    close: () => inference.close(),
+    close: () => {
+      pools.delete(inference);
+      return inference.close();
+    },
   };
 };
 
