@@ -53,7 +53,17 @@ export async function buildSystem(options: ChaosOptions, random: () => number, r
   };
   let collections = 0;
   const system: ChaosSystem = {
-    ...{ fleet, redis, wire, admin, ledger, store, env, directory, qdrant, lockDurationMs, random },
+    fleet,
+    redis,
+    wire,
+    admin,
+    ledger,
+    store,
+    env,
+    directory,
+    qdrant,
+    lockDurationMs,
+    random,
     ...place,
     prefix: PREFIX,
     olderRelease: () => (release ??= unpack()),

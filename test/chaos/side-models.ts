@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_MODEL_ID } from '../../packages/core/src/embedder/default-model.ts';
@@ -24,4 +24,6 @@ export async function writeWrongModel(directory: string): Promise<void> {
   const place = join(directory, DEFAULT_MODEL_ID);
   await mkdir(place, { recursive: true });
   await cp(STEADY, place, { recursive: true });
+  // Where that of the shipped one is.
+  await rename(join(place, 'onnx/model.onnx'), join(place, 'onnx/model_quantized.onnx'));
 }

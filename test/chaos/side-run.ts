@@ -36,10 +36,12 @@ export async function startSideRun(system: ChaosSystem, options: SideRunOptions)
   const child = spawn(process.execPath, args, { env: system.env, stdio: ['ignore', 'pipe', 'pipe'] });
   const read = readUntilGone(child, readBytes);
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
-  const judged = ended.then(async (code) => {
+  const judge = async () => {
+    const code = await ended;
     if (code !== 0) throw new Error(`The ingest of ${collection} ended with ${code}:\n${read()}`);
     await judgeSideRun(system, options);
-  });
+  };
+  const judged = judge();
   // It is awaited later: until then, a failure is nobody's.
   judged.catch(() => undefined);
   return { process: child, judged };

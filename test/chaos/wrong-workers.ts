@@ -42,7 +42,7 @@ export const WRONG_WORKERS: Fault = {
       throw new Error(`Refused so often: ${rounds().join(', ')}.\n${said}`, { cause });
     });
     await releasers.release();
-    return untilProgress(system);
+    return await untilProgress(system);
   },
 };
 
