@@ -3,5 +3,5 @@ import { surviveShortForm } from '../chaos/short-form.ts';
 
 // A file for each store: files run side by side.
 test('whatever goes wrong, every chunk is there once and counted once: qdrant', { timeout: 400_000 }, () =>
-  surviveShortForm('qdrant', 10),
+  surviveShortForm('qdrant', 14),
 );
