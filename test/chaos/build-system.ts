@@ -111,7 +111,9 @@ async function openStore(
 /** A file system of its own, so that there can be no room on it; only root may. */
 function mountOwnDisk(directory: string, releasers: Releasers): boolean {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${AMPLE}`, 'tmpfs', directory], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${AMPLE},mode=0700`, 'tmpfs', directory], {
+      stdio: 'ignore',
+    });
   } catch {
     return false;
   }
