@@ -114,7 +114,7 @@ async function compareWindow(window: Window, options: CompareCorpusOptions): Pro
 
 /** Text of which the model gets no token: embedded, it would be the empty text, which is near to every short query. */
 function isInvisible({ document, chunkCount }: DocumentDecision): boolean {
-  return chunkCount === 0 && document.text.trim() !== '';
+  return chunkCount === 0 && document.text.slice(document.bodyStart ?? 0).trim() !== '';
 }
 
 function rejectInvisible({ id, text, origin }: Document): DeadLetter {
