@@ -19,7 +19,8 @@ test('several threads make the same points as one', async () => {
     bench.startProgram(PACED_WORKER);
     const ingest = ['ingest', 'docs.jsonl', '--collection', 'docs', '--workers', '0'];
     const { code } = await bench.run([...ingest, '--chunk-tokens', '50', '--producer-threads', threads]);
-    expect(code).toBe(3);
+    // Documents of no text have no chunks, and are no failure.
+    expect(code).toBe(0);
     stored.push(comparable(await storedPoints(bench.directory, 'docs')));
   }
   const [one, three] = stored;
