@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { listenForStop, Releasers, within } from '@embedline/core';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
@@ -70,6 +71,18 @@ test('a program that does not end in time after a stop is told so, once', () => 
   expect(deadlines()).toBe(0);
   vi.advanceTimersByTime(60_000);
   expect(deadlines()).toBe(1);
+});
+
+test('a stopped program that waits for what never comes ends at its deadline, with its own exit code', () => {
+  const lifecycle = import.meta.resolve('../../packages/core/src/lifecycle.ts');
+  const program = `
+    import { listenForStop } from ${JSON.stringify(lifecycle)};
+    listenForStop({ onSecond: () => {}, onDeadline: () => process.exit(130), deadlineMs: 50 });
+    process.kill(process.pid, 'SIGTERM');
+    await new Promise(() => {});`;
+  // Node alone would end it with code 13 as soon as nothing else is under way.
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', program]);
+  expect(status).toBe(130);
 });
 
 test('what does not close in time is left behind, and the rest is closed', async () => {

@@ -113,7 +113,8 @@ export function listenForStop(options: ListenForStopOptions): StopSignals {
       return;
     }
     firstAtMs = performance.now();
-    if (onDeadline !== undefined) deadline = setTimeout(onDeadline, deadlineMs).unref();
+    // It keeps the process alive: with nothing else to wait for, Node would end a program that still waits with exit code 13.
+    if (onDeadline !== undefined) deadline = setTimeout(onDeadline, deadlineMs);
     controller.abort(name);
   };
   const hangUp = () => {

@@ -5,6 +5,7 @@ import {
   createBatchQueue,
   IMPATIENT,
   ObservedRuns,
+  redactUrl,
   type Releasers,
   RunLedger,
   throttle,
@@ -44,6 +45,7 @@ export async function openRedis(
   releasers: Releasers,
   report: (text: string) => void,
 ): Promise<Pick<RunServices, 'lease' | 'redis'>> {
+  using _ = tellWaiting(config.redisUrl, report);
   const lease = await acquireRedis({
     dataDirectory: config.dataDirectory,
     url: config.redisUrl ?? undefined,
@@ -64,6 +66,17 @@ export async function openRedis(
   });
   releasers.add(endWithStop(redis, signal));
   return { lease, redis };
+}
+
+/** A Redis that answers does so sooner; whether one answers at all is known after some seconds. */
+const ANSWERS_WITHIN_MS = 1_500;
+
+/** Says what a command waits for while Redis does not answer. */
+function tellWaiting(url: string | null, report: (text: string) => void): Disposable {
+  const tell = () =>
+    report(`Redis at ${redactUrl(url ?? '')} has not answered yet: waiting some seconds more.`);
+  const timer = url === null ? undefined : setTimeout(tell, ANSWERS_WITHIN_MS);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /** After a stop, a Redis that is away is not waited for, and one that does not answer not for long. */

@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { passwordsOf, redactSecrets, rememberSecrets } from '../redact.ts';
 import { NO_REDIS_ACCESS, type RedisAccess } from './access.ts';
+import { answerWhenDisconnected } from './answer-when-disconnected.ts';
 import { formatAddress } from './address.ts';
 import {
   clusterNodes,
@@ -42,7 +43,7 @@ export function connectRedis(options: ConnectRedisOptions): RedisConnection {
   const settings = { access, role, name };
   const redis =
     address.kind === 'cluster'
-      ? new Cluster(clusterNodes(address), clusterOptions(address, settings))
+      ? answerWhenDisconnected(new Cluster(clusterNodes(address), clusterOptions(address, settings)))
       : withoutFallback(new Redis(serverOptions(address, settings)));
   if (role === 'producer') reviveAfterGivingUp(redis);
   const reportedAtMs = new Map<string, number>();
@@ -69,6 +70,7 @@ export function redactUrl(url: string): string {
  * connection that is not in its database is broken off instead, and tried again as if Redis was away.
  */
 function withoutFallback(redis: Redis): Redis {
+  answerWhenDisconnected(redis);
   redis.on('error', (error: Error & { readonly command?: { readonly name: string } }) => {
     if (error.command?.name === 'select') redis.disconnect(true);
   });
