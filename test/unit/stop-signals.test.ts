@@ -78,7 +78,7 @@ test('a stopped program that waits for what never comes ends at its deadline, wi
   const program = `
     import { listenForStop } from ${JSON.stringify(lifecycle)};
     listenForStop({ onSecond: () => {}, onDeadline: () => process.exit(130), deadlineMs: 50 });
-    process.kill(process.pid, 'SIGTERM');
+    process.emit('SIGTERM', 'SIGTERM');
     await new Promise(() => {});`;
   // Node alone would end it with code 13 as soon as nothing else is under way.
   const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', program]);
