@@ -74,7 +74,7 @@ test.each([
   ['@qdrant/js-client-rest', /vector-store\/qdrant\//],
   ['sqlite-vec', /vector-store\/sqlite\/database\.ts$/],
   ['node:sqlite', /vector-store\/sqlite\/|redis\/file-mutex\.ts$|ingest\/temporary-database\.ts$/],
-  ['onnxruntime-node', /embedder\/inference\.ts$/],
+  ['onnxruntime-node', /embedder\/engine\/onnxruntime-engine\.ts$/],
   ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
   ['@lezer/markdown', /chunking\/(?:markdown-blocks|markup\/inline-edits)\.ts$/],
   ['htmlparser2', /chunking\/markup\/html-edits\.ts$/],

@@ -24,13 +24,13 @@ function serve(send: (message: InferenceResponse) => void): void {
   send({ type: 'ready' });
   process.on('disconnect', () => process.exit());
   process.on('message', (message) => {
-    const { id, ids, texts } = message as InferenceRequest;
+    const { id, ids, lengths } = message as InferenceRequest;
     if (ids.includes(DEADLY)) process.kill(process.pid, 'SIGKILL');
     if (ids.includes(FAILING)) return send({ type: 'failed', id, message: 'an unlucky number' });
-    const length = ids.length / texts;
-    const vectors = Array.from({ length: texts }, (_, index) =>
-      fakeInferenceVector([...ids.subarray(index * length, (index + 1) * length)]),
+    let offset = 0;
+    const vectors = Array.from(lengths, (length) =>
+      fakeInferenceVector([...ids.subarray(offset, (offset += length))]),
     );
-    send({ type: 'embedded', id, vectors: Float32Array.from(vectors.flat()), residentBytes: texts });
+    send({ type: 'embedded', id, vectors: Float32Array.from(vectors.flat()), residentBytes: lengths.length });
   });
 }

@@ -71,17 +71,21 @@ export class InferenceChild {
   }
 
   /**
-   * @param texts token ids of texts of one length
+   * @param texts token ids of each text; onnxruntime takes texts of one length only
    * @returns their vectors, one after the other
    * @throws EmbedlineError EMBEDDING_FAILED; {@link ChildDied}
    */
   embed(texts: readonly (readonly number[])[]): Promise<Float32Array> {
-    const length = texts[0]?.length ?? 0;
-    const ids = new Int32Array(texts.length * length);
-    texts.forEach((text, index) => ids.set(text, index * length));
+    const lengths = Int32Array.from(texts, ({ length }) => length);
+    const ids = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));
+    let offset = 0;
+    for (const text of texts) {
+      ids.set(text, offset);
+      offset += text.length;
+    }
     const pending = { ...Promise.withResolvers<Float32Array>(), id: (this.#lastId += 1) };
     this.#pending.push(pending);
-    const request: InferenceRequest = { id: pending.id, ids, texts: texts.length };
+    const request: InferenceRequest = { id: pending.id, ids, lengths };
     // A failure to send means that the process is ending: `exit` follows and settles what is pending.
     if (this.#process.connected) this.#process.send(request, () => undefined);
     return pending.promise;

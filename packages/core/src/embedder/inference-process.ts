@@ -1,10 +1,11 @@
 /**
- * An inference process: one ONNX session and pooling, nothing else. `session.run` is synchronous native code
- * (hazards O1), so it never shares a thread with anything that has to answer in time; and it is a process, not a
- * thread, because ending a thread inside `run` aborts everything around it (O2).
+ * An inference process: one engine with a model, nothing else. Inference is synchronous native code (hazards O1), so it
+ * never shares a thread with anything that has to answer in time; and it is a process, not a thread, because ending a
+ * thread inside onnxruntime's `run` aborts everything around it (O2).
  */
 import { messageOf } from '../errors.ts';
-import { createInference, type Inference } from './inference.ts';
+import type { InferenceEngine } from './engine/inference-engine.ts';
+import { openOnnxruntimeEngine } from './engine/onnxruntime-engine.ts';
 import type { InferenceRequest, InferenceResponse, InferenceSettings } from './inference-protocol.ts';
 
 const waiting: InferenceRequest[] = [];
@@ -14,17 +15,17 @@ let working = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
-const inference = await start();
+const engine = await start();
 process.on('message', (message) => {
   waiting.push(message as InferenceRequest);
   void work();
 });
 
-async function start(): Promise<Inference> {
+async function start(): Promise<InferenceEngine> {
   try {
-    const created = await createInference(JSON.parse(process.argv[2] ?? '{}') as InferenceSettings);
+    const opened = await openOnnxruntimeEngine(JSON.parse(process.argv[2] ?? '{}') as InferenceSettings);
     send({ type: 'ready' });
-    return created;
+    return opened;
   } catch (error) {
     send({ type: 'unusable', message: messageOf(error) });
     return new Promise(() => undefined);
@@ -35,9 +36,9 @@ async function work(): Promise<void> {
   if (working) return;
   working = true;
   for (let request = waiting.shift(); request !== undefined; request = waiting.shift()) {
-    const { id, ids, texts } = request;
+    const { id, ids, lengths } = request;
     try {
-      const vectors = await inference.run(ids, texts);
+      const vectors = await engine.run(ids, lengths);
       send({ type: 'embedded', id, vectors, residentBytes: process.memoryUsage.rss() });
     } catch (error) {
       send({ type: 'failed', id, message: messageOf(error).slice(0, 500) });

@@ -1,9 +1,10 @@
-/** What the parent says to an inference process: texts of one token length, answered in the order they were sent. */
+/** What the parent says to an inference process. Requests are answered in the order in which they were sent. */
 export interface InferenceRequest {
   readonly id: number;
-  /** Token ids of all texts, one after the other. */
+  /** Token ids of all texts, one after the other, without padding. */
   readonly ids: Int32Array;
-  readonly texts: number;
+  /** Tokens of each text. */
+  readonly lengths: Int32Array;
 }
 
 /** What an inference process says to its parent. */

@@ -1,19 +1,14 @@
 import * as ort from 'onnxruntime-node';
-import type { InferenceSettings } from './inference-protocol.ts';
-import { hiddenStatesName } from './hidden-states.ts';
-import { poolAndNormalize } from './pooling.ts';
+import { hiddenStatesName } from '../hidden-states.ts';
+import type { InferenceSettings } from '../inference-protocol.ts';
+import { poolAndNormalize } from '../pooling.ts';
+import type { InferenceEngine } from './inference-engine.ts';
 
-/** A model in this process. */
-export interface Inference {
-  /**
-   * @param ids token ids of `texts` texts of one length, one after the other
-   * @returns unit vectors, one after the other
-   */
-  run(ids: Int32Array, texts: number): Promise<Float32Array>;
-}
-
-/** Loads a model into this process. Errors are those of onnxruntime and of the file system. */
-export async function createInference(settings: InferenceSettings): Promise<Inference> {
+/**
+ * Runs a model's ONNX file. The texts of a call must be of one length: nothing is padded, so no mask can change a text's
+ * vector. Errors are those of onnxruntime and of the file system.
+ */
+export async function openOnnxruntimeEngine(settings: InferenceSettings): Promise<InferenceEngine> {
   const session = await ort.InferenceSession.create(settings.weightsFile, {
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
@@ -23,16 +18,19 @@ export async function createInference(settings: InferenceSettings): Promise<Infe
     // Spinning threads burn five times the CPU for nothing (hazards O3).
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
-  return { run: (ids, texts) => run(session, ids, texts, settings) };
+  return { run: (ids, lengths) => run(session, ids, lengths, settings) };
 }
 
 async function run(
   session: ort.InferenceSession,
   ids: Int32Array,
-  texts: number,
+  lengths: Int32Array,
   { dimensions, pooling }: InferenceSettings,
 ): Promise<Float32Array> {
+  const texts = lengths.length;
   const length = ids.length / texts;
+  if (lengths.some((other) => other !== length))
+    throw new Error('the texts of a call are of several lengths. This is a bug in embedline');
   const feeds: Record<string, ort.Tensor> = {};
   for (const name of session.inputNames)
     feeds[name] = new ort.Tensor('int64', inputOf(name, ids), [texts, length]);
