@@ -11,7 +11,14 @@ const DOCUMENTS: Record<string, Metadata> = {
   text: { year: '2009', open: 'true', price: '2.50', tags: ['b'], day: '2024-05-01T23:59:59.5Z' },
   later: { year: 2010, open: false, price: 3, tags: [], day: '2024-05-02T01:00:00+02:00' },
   list: { year: [1999, 2009, '2009'], tags: ['c', 7, null], day: ['2023-01-01', 'soon'] },
-  none: { year: null, 'first "name"': 'Ann', 'a.b': 'dotted' },
+  none: { year: null, 'first [name]': 'Ann', 'a.b': 'dotted', größe: 'XL', title: 'One' },
+  times: {
+    year: 2 ** 60,
+    open: 'TRUE',
+    price: 0.1 + 0.2,
+    day: ['9999-12-31T23:59:59.999999Z', '2016-12-31 23:59:60+00', '2024-05-01T10:00'],
+    tags: [null],
+  },
   bare: {},
 };
 const TEXTS = [
@@ -54,6 +61,9 @@ export function describeFilters(name: string, { openPoints }: StoreOpener): void
       expect(await found('open="true"')).toEqual(['text']);
       expect(await found('price=2.50')).toEqual(['number', 'text']);
       expect(await found('year=null')).toEqual(['none']);
+      expect(await found('tags=null')).toEqual(['list', 'times']);
+      expect(await found('open=TRUE')).toEqual(['number', 'times']);
+      expect(await found(`year=${2n ** 60n}`, `price=${0.1 + 0.2}`)).toEqual(['times']);
     });
 
     test('repeated, each must hold, on one field too', async () => {
@@ -66,9 +76,9 @@ export function describeFilters(name: string, { openPoints }: StoreOpener): void
 
     test('not equal, lists of values, ranges of numbers', async () => {
       const { found } = await load();
-      expect(await found('year!=2009')).toEqual(['bare', 'later', 'none']);
+      expect(await found('year!=2009')).toEqual(['bare', 'later', 'none', 'times']);
       expect(await found('tags in a,c')).toEqual(['list', 'number']);
-      expect(await found('tags not in a,c')).toEqual(['bare', 'later', 'none', 'text']);
+      expect(await found('tags not in a,c')).toEqual(['bare', 'later', 'none', 'text', 'times']);
       expect(await found('price>=2.5')).toEqual(['later', 'number']);
       expect(await found('price>2.5')).toEqual(['later']);
       expect(await found('year<=1999')).toEqual(['list']);
@@ -77,21 +87,26 @@ export function describeFilters(name: string, { openPoints }: StoreOpener): void
     test('dates: a day is the whole day in UTC, offsets count', async () => {
       const { found } = await load();
       expect(await found('day:date=2024-05-01')).toEqual(['later', 'number', 'text']);
-      expect(await found('day<=2024-05-01')).toEqual(['later', 'list', 'number', 'text']);
-      expect(await found('day>2024-05-01')).toEqual([]);
-      expect(await found('day>=2024-05-01T23:00:00Z')).toEqual(['later', 'text']);
+      expect(await found('day<=2024-05-01')).toEqual(['later', 'list', 'number', 'text', 'times']);
+      expect(await found('day>2024-05-01')).toEqual(['times']);
+      expect(await found('day<=9999-12-31', 'day>=9999-12-31T23:59:59.999999Z')).toEqual(['times']);
+      expect(await found('day>9999-12-31T23:59:59.999998Z')).toEqual(['times']);
+      expect(await found('day>9999-12-31T23:59:59.999999Z')).toEqual([]);
+      expect(await found('day:date=2017-01-01')).toEqual(['times']);
+      expect(await found('day:date=2024-05-01T10:00:00Z')).toEqual([]);
+      expect(await found('day>=2024-05-01T23:00:00Z')).toEqual(['later', 'text', 'times']);
       expect(await found('day<2024-01-01')).toEqual(['list']);
     });
 
-    test('fields with blanks, quotes and dots; fields of the point; absent fields', async () => {
+    test('fields with blanks, brackets and dots; fields of the point; absent fields', async () => {
       const { points, found } = await load();
-      expect(await found('"first \\"name\\""=Ann')).toEqual(['none']);
-      expect(await found('a.b=dotted')).toEqual(['none']);
+      expect(await found('first [name]=Ann', 'a.b=dotted', 'größe=XL')).toEqual(['none']);
+      expect(await found('title=One')).toEqual(['none']);
       expect(await found('document_id in bare,later')).toEqual(['bare', 'later']);
       expect(await found('absent=1')).toEqual([]);
-      expect(await points.count({ filter: whereHas('year') })).toBe(4);
+      expect(await points.count({ filter: whereHas('year') })).toBe(5);
       expect(await points.count({ filter: whereHas('absent') })).toBe(0);
-      expect(await points.count({ pipeline: 'docs', filter: whereHas('open') })).toBe(3);
+      expect(await points.count({ pipeline: 'docs', filter: whereHas('open') })).toBe(4);
       expect(await points.count({ pipeline: 'other', filter: whereHas('open') })).toBe(0);
     });
 

@@ -1,5 +1,6 @@
 import type { Metadata, MetadataScalar, SearchFilter, ValueMatcher } from '@embedline/core';
-import { parseDate } from '../../packages/core/src/vector-store/filter/dates.ts';
+import type { Bounds } from '../../packages/core/src/vector-store/filter/search-filter.ts';
+import { storedInstant } from '../../packages/core/src/dates.ts';
 
 /** What a filter means, in the plainest words: the stores are compared with it. */
 export function passes(filter: SearchFilter, metadata: Metadata): boolean {
@@ -19,22 +20,19 @@ function matches(matcher: ValueMatcher, value: MetadataScalar): boolean {
     case 'boolean':
       return value === matcher.value;
     case 'number':
-      return typeof value === 'number' && within(value, matcher);
+      return typeof value === 'number' && isBetween(value, matcher);
     case 'date': {
-      const date = typeof value === 'string' ? parseDate(value) : null;
-      return date !== null && within(date.from, matcher);
+      const instant = typeof value === 'string' ? storedInstant(value) : null;
+      return instant !== null && isBetween(instant, matcher);
     }
   }
 }
 
-function within(
-  value: number,
-  {
-    gt = -Infinity,
-    gte = -Infinity,
-    lt = Infinity,
-    lte = Infinity,
-  }: { gt?: number; gte?: number; lt?: number; lte?: number },
-): boolean {
-  return value > gt && value >= gte && value < lt && value <= lte;
+function isBetween<T extends number | string>(value: T, { gt, gte, lt, lte }: Bounds<T>): boolean {
+  return (
+    (gt === undefined || value > gt) &&
+    (gte === undefined || value >= gte) &&
+    (lt === undefined || value < lt) &&
+    (lte === undefined || value <= lte)
+  );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseFrontMatter } from '../../apps/producer/src/readers/front-matter.ts';
 import { parseMetadataFields } from '../../apps/producer/src/readers/metadata-fields.ts';
-import { rfc3339 } from '../../apps/producer/src/readers/rfc3339.ts';
+import { toRfc3339 } from '../../packages/core/src/dates.ts';
 import { folderWith, readCorpus } from '../support/read-corpus.ts';
 
 /** Fields and body, or null. */
@@ -133,5 +133,5 @@ test.each([
   ['2024-01-02T03:04:05+2400', null],
   ['2024-01-02 UTC', null],
 ])('13.12 dates as Jekyll and databases write them: %s', (written, date) => {
-  expect(rfc3339(written)).toBe(date);
+  expect(toRfc3339(written)).toBe(date);
 });

@@ -20,6 +20,7 @@ export type {
   MetadataValue,
   Origin,
 } from './document.ts';
+export { toRfc3339 } from './dates.ts';
 export { DEFAULT_PREFIX } from './default-prefix.ts';
 export { distillModel, loadTokenCounter } from './embedder/create.ts';
 export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from './embedder/embedder.ts';

@@ -52,9 +52,10 @@ function compile(given: Condition | Clauses, context: FilterContext): Test {
     const set = new Set(ids.map(checkId));
     return (id) => set.has(id);
   }
-  if (isNull !== undefined) return (_, payload) => valuesAt(payload, isNull.key).includes(null);
+  if (isNull !== undefined) return (_, payload) => at(payload, isNull.key).includes(null);
   if (isEmpty !== undefined)
-    return (_, payload) => valuesAt(payload, isEmpty.key).every((value) => value === null);
+    return (_, payload) =>
+      at(payload, isEmpty.key).every((value) => [value].flat().length === 0 || value === null);
   if (key === undefined) throw badBody('data did not match any variant of untagged enum Condition');
   assertIndexed(key, condition, context);
   if (match !== undefined) {
@@ -73,17 +74,16 @@ function rangeTest(range: Range): (value: unknown) => boolean {
   const bounds = Object.entries(range);
   const dates = isDateRange(range);
   const limits = bounds.map(([bound, limit]) => [bound as Bound, dates ? instantOf(limit) : limit] as const);
-  if (limits.some(([, limit]) => typeof limit !== 'number'))
+  if (limits.some(([, limit]) => typeof limit !== (dates ? 'bigint' : 'number')))
     throw badBody('data did not match any variant of untagged enum RangeInterface');
   return (value) => {
-    const number = dates ? instantOf(value) : value;
-    return (
-      typeof number === 'number' && limits.every(([bound, limit]) => compare(number, bound, Number(limit)))
-    );
+    const found = dates ? instantOf(value) : value;
+    if (typeof found !== 'number' && typeof found !== 'bigint') return false;
+    return limits.every(([bound, limit]) => compare(found, bound, limit as number | bigint));
   };
 }
 
-function compare(value: number, bound: Bound, limit: number): boolean {
+function compare(value: number | bigint, bound: Bound, limit: number | bigint): boolean {
   if (bound === 'lt') return value < limit;
   if (bound === 'lte') return value <= limit;
   return bound === 'gt' ? value > limit : value >= limit;
@@ -93,12 +93,26 @@ function isDateRange(range: Range): boolean {
   return Object.values(range).some((limit) => typeof limit === 'string');
 }
 
-/** To the millisecond, which is enough here; null for what is not a date. */
-function instantOf(value: unknown): number | null {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d/.test(value)) return null;
-  const hasOffset = /([zZ]|[+-]\d\d:?\d\d)$/.test(value.slice(10));
-  const ms = Date.parse(hasOffset || value.length === 10 ? value : `${value}Z`);
-  return Number.isNaN(ms) ? null : ms;
+const DATES = [
+  /^(\d{4})-(\d\d?)-(\d\d?)[Tt ](\d\d?):(\d\d?):(\d\d?)(?:\.(\d+))? *(Z|z|[+-]\d\d(?::?\d\d)?)$/,
+  /^(\d{4})-(\d\d?)-(\d\d?)[T ](\d\d?):(\d\d?):(\d\d?)(?:\.(\d+))?()$/,
+  /^(\d{4})-(\d\d?)-(\d\d?) (\d\d?):(\d\d?)()()()$/,
+  /^(\d{4})-(\d\d?)-(\d\d?)()()()()()$/,
+];
+
+/** Microseconds of what Qdrant 1.18 parses as a date (the formats of chrono that it tries); null for anything else. */
+function instantOf(value: unknown): bigint | null {
+  const found = typeof value === 'string' ? DATES.map((form) => form.exec(value)).find(Boolean) : undefined;
+  if (found === undefined || found === null) return null;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1, 7).map(Number);
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null;
+  if (hour > 23 || minute > 59 || second > 60) return null;
+  const [zoneHour = 0, zoneMinute = 0] = (found[8]?.match(/\d\d/g) ?? []).map(Number);
+  const zone = (found[8]?.startsWith('-') === true ? -1 : 1) * (zoneHour * 60 + zoneMinute);
+  const ms = date.getTime() + ((hour * 60 + minute - zone) * 60 + second) * 1000;
+  return BigInt(ms) * 1000n + BigInt((found[7] ?? '').slice(0, 6).padEnd(6, '0'));
 }
 
 function assertIndexed(key: string, condition: Condition, { indexed, strictness }: FilterContext): void {
@@ -121,13 +135,27 @@ function indexTypesFor({ match, range }: Condition): readonly IndexType[] {
   return [typeof value === 'boolean' ? 'bool' : 'keyword'];
 }
 
-/** Elements of an array, or the one value; none when it is absent. */
+/** Elements of the arrays at a path, and values that are none. */
 function valuesAt(payload: Payload, path: string): unknown[] {
-  let value: unknown = payload;
-  for (const part of path.match(/"(?:[^"\\]|\\.)*"|[^.]+/g) ?? []) {
-    const name = part.startsWith('"') ? (JSON.parse(part) as string) : part;
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return [];
-    value = (value as Payload)[name];
+  return at(payload, path).flat();
+}
+
+/** A step of a path: a plain name, one in quotes, which knows no escapes, or all elements of an array. */
+const STEP = /(?:^|\.)(?:(?<plain>[\p{L}\p{N}_-]+)|"(?<quoted>[^"\\]*)")|(?<all>\[\])/uy;
+
+/** What is at a path, which is one value unless it leads through arrays. */
+function at(payload: Payload, path: string): unknown[] {
+  let values: unknown[] = [payload];
+  STEP.lastIndex = 0;
+  while (STEP.lastIndex < path.length) {
+    const step = STEP.exec(path)?.groups;
+    if (step === undefined) throw badBody(`Invalid json path: \'${path}\'`);
+    const name = step['plain'] ?? step['quoted'];
+    values = values.flatMap((value) => {
+      if (name === undefined) return Array.isArray(value) ? (value as unknown[]) : [];
+      const isHolder = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
+      return isHolder ? [(value as Payload)[name]] : [];
+    });
   }
-  return Array.isArray(value) ? value : [value];
+  return values;
 }

@@ -20,11 +20,13 @@ export function addReadingCommands(program: Command, run: Run): void {
       'after',
       `
 Filters compare a metadata field, or document_id, title or pipeline, with a value:
-  year=2009              the text or the number; likewise true, false and null
+  year=2009              the text or the number; likewise true, false (in any
+                         case) and null
   isbn:text=2009         of this type only: text, number, boolean or date
   lang!=de               not this value; points without the field pass
   year>=2009             a range of numbers or dates, also <=, > and <
-  day<=2024-05-01        a day is the whole day, in UTC
+  day<=2024-05-01        a day is the whole day, in UTC; also
+                         2024-05-01T12:30:00+02:00
   "lang in de,fr"        one of these; "lang not in de,fr" none of them
   "name=\\"a, b\\""        double quotes make a text, and let fields hold anything
 A field that holds a list matches when one of its elements does.

@@ -33,6 +33,10 @@ function parseField(part: string): MetadataField {
   const [name = '', from = name] = named.split('=', 2).map((half) => half.trim());
   if (name === '' || from === '')
     throw new RangeError(`expected NAME, NAME=FIELD or NAME:TYPE, got ${JSON.stringify(part)}`);
+  if (/["\\]/.test(name))
+    throw new RangeError(
+      `the name ${JSON.stringify(name)} holds a double quote or a backslash, which no filter could name on Qdrant: say NAME=FIELD`,
+    );
   if (FORBIDDEN_NAMES.has(name))
     throw new RangeError(`${JSON.stringify(name)} cannot be the name of a metadata field`);
   return isTyped ? { name, from, valueType: type as MetadataType } : { name, from };

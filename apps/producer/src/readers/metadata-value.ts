@@ -1,5 +1,4 @@
-import type { MetadataScalar, MetadataValue } from '@embedline/core';
-import { rfc3339 } from './rfc3339.ts';
+import { toRfc3339, type MetadataScalar, type MetadataValue } from '@embedline/core';
 import type { MetadataType } from './read-item.ts';
 
 /**
@@ -71,7 +70,7 @@ function booleanOf(value: unknown): boolean {
 }
 
 function dateOf(value: unknown): string {
-  const date = typeof value === 'string' ? rfc3339(value.trim()) : null;
+  const date = typeof value === 'string' ? toRfc3339(value.trim()) : null;
   if (date === null) throw unfit(value, 'date (RFC 3339, e.g. 2026-01-31 or 2026-01-31T10:00:00Z)');
   return date;
 }

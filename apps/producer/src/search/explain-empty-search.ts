@@ -42,7 +42,7 @@ async function explain(
   if (kinds.has('number') && !kinds.has('text'))
     return `${has}, none with a number that fits. If it holds texts, ingest it as --metadata-fields ${condition.field}:number.`;
   if (kinds.has('date') && !kinds.has('text'))
-    return `${has}, none with a date that fits. Dates are texts such as 2024-05-01 or 2024-05-01T12:00:00Z.`;
+    return `${has}, none with a date that fits. Dates are texts such as 2024-05-01 or 2024-05-01T12:00:00Z; if the field holds them written another way, ingest it as --metadata-fields ${condition.field}:date.`;
   return condition.negated
     ? `${has}, and all of them are excluded by the filter.`
     : `${has}, none with that value.`;

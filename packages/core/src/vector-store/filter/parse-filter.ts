@@ -1,5 +1,5 @@
 import { EmbedlineError } from '../../errors.ts';
-import { parseDate } from './dates.ts';
+import { parseDate } from '../../dates.ts';
 import type { Bounds, FilterCondition, SearchFilter, ValueMatcher } from './search-filter.ts';
 
 /** How a value is read when its type is said: `year:number=2009`. */
@@ -19,13 +19,15 @@ interface Parts {
 const FORM = 'FIELD=VALUE, FIELD!=VALUE, FIELD>=VALUE (also <=, >, <), or "FIELD in A,B"';
 /** As JSON writes numbers: `007` and `1.` are texts. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** Types as other programs call them. */
+const OTHER_TYPES = /:(string|str|int|integer|float|double|bool|datetime|timestamp|keyword)$/;
 const QUOTED = /"(?:[^"\\]|\\.)*"/y;
 const OPERATOR = /\s*(?<symbol>!=|>=|<=|=|>|<)\s*|\s+(?<word>not\s+in|in)\s+/giy;
 
 /**
  * Reads filters as people write them. Every one must hold, those on the same field too.
  *
- *   year=2009            the text "2009" or the number 2009; likewise true, false and null
+ *   year=2009            the text "2009" or the number 2009; likewise true, false (in any case) and null
  *   isbn:text=2009       the text only; year:number=2009 the number, day:date=2024-05-01 any time of that day (UTC)
  *   name="x, y"          the text only; quotes also let a field or a value hold what would be read otherwise
  *   lang!=de             not that value; a point without the field passes
@@ -61,13 +63,25 @@ function split(filter: string): Parts {
     const operator = matchAt(OPERATOR, filter, at);
     if (operator === null) continue;
     const { symbol, word } = operator.groups ?? {};
+    const value = filter.slice(at + operator[0].length).trim();
+    assertNoOperator(`${symbol ?? ''}${value}`, value, filter);
     return {
       ...fieldOf(filter.slice(0, at).trim(), filter),
       operator: (symbol ?? word?.toLowerCase().replace(/\s+/, ' ') ?? '=') as Operator,
-      value: filter.slice(at + operator[0].length).trim(),
+      value,
     };
   }
   throw usage(filter, `expected ${FORM}`);
+}
+
+/** `==`, `=>` and the like are habits of other languages: taken for a part of the value they would match nothing. */
+function assertNoOperator(written: string, value: string, filter: string): void {
+  const [operator] = /^[=<>!]*/.exec(written) ?? [''];
+  if (/^[=<>]/.test(value))
+    throw usage(
+      filter,
+      `${operator} is not an operator; expected ${FORM}. Quote a value that begins so: ${JSON.stringify(value)}`,
+    );
 }
 
 function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
@@ -77,6 +91,12 @@ function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | n
 
 function fieldOf(text: string, filter: string): Pick<Parts, 'field' | 'type'> {
   const type = TYPES.find((name) => text.endsWith(`:${name}`)) ?? null;
+  const unknown = OTHER_TYPES.exec(text)?.[1];
+  if (unknown !== undefined)
+    throw usage(
+      filter,
+      `there is no type ${unknown}; known are ${TYPES.join(', ')}. Quote a field of that name`,
+    );
   const name = (type === null ? text : text.slice(0, -type.length - 1)).trim();
   const field = unquote(name, filter) ?? name;
   if (field === '') throw usage(filter, `no field stands before the operator; expected ${FORM}`);
@@ -92,6 +112,8 @@ function listItems(text: string, filter: string): string[] {
   }
   const trimmed = items.map((item) => item.trim());
   if (trimmed.includes('')) throw usage(filter, 'expected values between the commas');
+  if (/^(?:\(.*\)|\[.*\])$/s.test(text.trim()))
+    throw usage(filter, 'write the list without brackets: FIELD in A,B. Quote a value that begins with one');
   return trimmed;
 }
 
@@ -103,7 +125,8 @@ function matchers(value: string, type: ValueType | null, filter: string): ValueM
   const matches: ValueMatcher[] = [{ kind: 'text', value: text }];
   if (quoted !== null) return matches;
   if (spellsNumber(text)) matches.push({ kind: 'number', gte: Number(text), lte: Number(text) });
-  if (text === 'true' || text === 'false') matches.push({ kind: 'boolean', value: text === 'true' });
+  const boolean = spelledBoolean(text);
+  if (boolean !== null) matches.push({ kind: 'boolean', value: boolean });
   if (text === 'null') matches.push({ kind: 'null' });
   return matches;
 }
@@ -111,7 +134,8 @@ function matchers(value: string, type: ValueType | null, filter: string): ValueM
 function typed(text: string, type: ValueType, filter: string): ValueMatcher {
   if (type === 'text') return { kind: 'text', value: text };
   if (type === 'boolean') {
-    if (text === 'true' || text === 'false') return { kind: 'boolean', value: text === 'true' };
+    const value = spelledBoolean(text);
+    if (value !== null) return { kind: 'boolean', value };
     throw usage(filter, `a boolean is true or false, not ${JSON.stringify(text)}`);
   }
   return range(text, type, '=', filter);
@@ -124,10 +148,15 @@ function range(value: string, type: ValueType | null, operator: Comparison, filt
   const text = unquote(value, filter) ?? value;
   if (type !== 'date' && spellsNumber(text)) {
     const number = Number(text);
-    return { kind: 'number', ...bounds(operator, number, number, 'lte') };
+    return { kind: 'number', ...bounds(operator, number, number) };
   }
   const date = type === 'number' ? null : parseDate(text);
-  if (date !== null) return { kind: 'date', ...bounds(operator, date.from, date.until, 'lt') };
+  if (date !== null) return { kind: 'date', ...bounds(operator, date.from, date.to) };
+  if (type !== 'date' && NUMBER.test(text))
+    throw usage(
+      filter,
+      `${text} is not a number that can be compared exactly (beyond 2^53); keep such a field as text`,
+    );
   const expected = type === 'number' ? 'a number' : type === 'date' ? 'a date' : 'a number or a date';
   throw usage(
     filter,
@@ -135,24 +164,31 @@ function range(value: string, type: ValueType | null, operator: Comparison, filt
   );
 }
 
-/** @param end which bound `until` is: the last value that belongs to it (`lte`), or the first that does not (`lt`) */
-function bounds(operator: Comparison, from: number, until: number, end: 'lt' | 'lte'): Bounds<number> {
+/** Limits of what compares so with the values from `from` to `to`, both included. */
+function bounds<T>(operator: Comparison, from: T, to: T): Bounds<T> {
   if (operator === '>=') return { gte: from };
   if (operator === '<') return { lt: from };
-  if (operator === '>') return end === 'lt' ? { gte: until } : { gt: until };
-  const upTo = end === 'lt' ? { lt: until } : { lte: until };
-  return operator === '<=' ? upTo : { gte: from, ...upTo };
+  if (operator === '>') return { gt: to };
+  return operator === '<=' ? { lte: to } : { gte: from, lte: to };
 }
 
-/** A whole number beyond 2^53 is left out: it would match its neighbours. */
+/** A whole number that a double cannot hold, beyond 2^53, is left out: it would match its neighbours. */
 function spellsNumber(text: string): boolean {
   const number = Number(text);
   if (!NUMBER.test(text) || !Number.isFinite(number)) return false;
-  return Number.isSafeInteger(number) || !Number.isInteger(number);
+  return Number.isSafeInteger(number) || !/^-?\d+$/.test(text) || BigInt(text) === BigInt(number);
+}
+
+/** In any case: Python writes True, spreadsheets TRUE. Null for anything else. */
+function spelledBoolean(text: string): boolean | null {
+  const word = text.toLowerCase();
+  return word === 'true' || word === 'false' ? word === 'true' : null;
 }
 
 /** The content of a text in double quotes, null of any other. */
 function unquote(text: string, filter: string): string | null {
+  if (text.length > 1 && text.startsWith("'") && text.endsWith("'"))
+    throw usage(filter, `write double quotes for ${text}`);
   if (!text.startsWith('"')) return null;
   if (matchAt(QUOTED, text, 0)?.[0].length !== text.length)
     throw usage(filter, 'a double quote is not closed, or something follows the closing one');

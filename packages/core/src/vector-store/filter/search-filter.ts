@@ -10,7 +10,7 @@ export interface Bounds<T> {
 
 /**
  * One way in which a value of a field can match. `number` and `date` hold ranges; equality is a range of one value.
- * Dates are microseconds since the epoch, see dates.ts. `present` matches any value but null.
+ * Dates are instants in UTC, such as 2024-05-01T00:00:00.000000Z (dates.ts). `present` matches any value but null.
  */
 export type ValueMatcher =
   | { readonly kind: 'text'; readonly value: string }
@@ -18,14 +18,14 @@ export type ValueMatcher =
   | { readonly kind: 'null' }
   | { readonly kind: 'present' }
   | ({ readonly kind: 'number' } & Bounds<number>)
-  | ({ readonly kind: 'date' } & Bounds<number>);
+  | ({ readonly kind: 'date' } & Bounds<string>);
 
 /**
  * A condition on one field. It holds when a value of the field (any element, if the field holds a list) matches one of
  * `anyOf`; if `negated`, when none does, which is also true of a point without the field.
  */
 export interface FilterCondition {
-  /** A metadata field, or `document_id`, `pipeline` or `title` of the point itself. */
+  /** A metadata field; `document_id`, `pipeline` and `title` name that of the point itself as well. */
   readonly field: string;
   readonly negated: boolean;
   readonly anyOf: readonly ValueMatcher[];
@@ -34,7 +34,7 @@ export interface FilterCondition {
 /** All conditions must hold. An empty filter lets every point pass. */
 export type SearchFilter = readonly FilterCondition[];
 
-/** Payload fields of a point that a filter may name besides those of its metadata. */
+/** Fields of a point itself that a filter may name. A metadata field of the same name is looked at, too. */
 export const POINT_FIELDS: ReadonlySet<string> = new Set(['document_id', 'pipeline', 'title']);
 
 /** A filter that asks each of these fields for exactly this value, of exactly this type. */

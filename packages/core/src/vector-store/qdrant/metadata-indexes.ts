@@ -1,8 +1,8 @@
 import type { ChunkRecord, MetadataValue } from '../../document.ts';
 import { isEmbedlineError } from '../../errors.ts';
-import { parseDate } from '../filter/dates.ts';
+import { storedInstant } from '../../dates.ts';
 import type { QdrantConnection } from './connection.ts';
-import { metadataKey } from './qdrant-filter.ts';
+import { isInPath, metadataKey } from './qdrant-filter.ts';
 
 /**
  * On disk, since only who filters by a field pays for it then. Numbers are `float` whatever the first one is: that index
@@ -50,7 +50,7 @@ export class MetadataIndexes {
     const fields = new Map<string, FieldType>();
     for (const { metadata } of chunks) {
       for (const field in metadata) {
-        if (this.#known.has(field)) continue;
+        if (this.#known.has(field) || !isInPath(field)) continue;
         const type = typeOf(metadata[field] ?? null);
         if (type !== null && !fields.has(field)) fields.set(field, type);
       }
@@ -83,6 +83,6 @@ export class MetadataIndexes {
 function typeOf(value: MetadataValue): FieldType | null {
   const first = [value].flat().find((scalar) => scalar !== null);
   if (first === undefined) return null;
-  if (typeof first === 'string') return parseDate(first) === null ? 'string' : 'date';
+  if (typeof first === 'string') return storedInstant(first) === null ? 'string' : 'date';
   return typeof first as FieldType;
 }

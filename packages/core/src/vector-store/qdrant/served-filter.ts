@@ -2,9 +2,9 @@ import type { QdrantClient, Schemas } from '@qdrant/js-client-rest';
 import { isEmbedlineError } from '../../errors.ts';
 import type { SearchFilter, ValueMatcher } from '../filter/search-filter.ts';
 import type { QdrantConnection } from './connection.ts';
-import { payloadKey, toFilter } from './qdrant-filter.ts';
+import { alternativesOf, toCondition, toFilter, type Alternative } from './qdrant-filter.ts';
 
-/** Types of payload index that serve a matcher, each of which is enough; of `present` and `null` any does. */
+/** Types of payload index that serve a matcher, each of which is enough; `present` and `null` are served by any. */
 const SERVING: Partial<Record<ValueMatcher['kind'], readonly string[]>> = {
   text: ['keyword', 'uuid', 'text'],
   boolean: ['bool'],
@@ -28,15 +28,15 @@ export interface FilteredRequest<T> {
  */
 export async function sendFiltered<T>(connection: QdrantConnection, request: FilteredRequest<T>): Promise<T> {
   const { operation, collection, filter, signal } = request;
-  const send = (served: SearchFilter) =>
-    connection.call(operation, (client) => request.send(client, toFilter(served)), { signal });
+  const send = (body: Schemas['Filter']) =>
+    connection.call(operation, (client) => request.send(client, body), { signal });
   try {
-    return await send(filter);
+    return await send(toFilter(filter));
   } catch (error) {
     if (!isEmbedlineError(error, 'STORE_REJECTED') || !/index required/i.test(error.message)) throw error;
     const look = (client: QdrantClient) => client.getCollection(collection);
     const { payload_schema: schema } = await connection.call(`a look at ${collection}`, look, { signal });
-    const served = narrow(filter, (field) => schema[payloadKey(field)]?.data_type);
+    const served = narrow(filter, (key) => schema[key]?.data_type);
     if (served === null) throw error;
     return send(served);
   }
@@ -45,15 +45,17 @@ export async function sendFiltered<T>(connection: QdrantConnection, request: Fil
 /** Null when that changes nothing, or leaves a condition empty. */
 function narrow(
   filter: SearchFilter,
-  indexTypeOf: (field: string) => string | undefined,
-): SearchFilter | null {
-  const served = filter.map((condition) => ({
-    ...condition,
-    anyOf: condition.anyOf.filter(({ kind }) => {
-      const types = SERVING[kind];
-      return types === undefined || types.includes(indexTypeOf(condition.field) ?? '');
-    }),
-  }));
-  const isNarrower = served.some(({ anyOf }, index) => anyOf.length < (filter[index]?.anyOf.length ?? 0));
-  return isNarrower && served.every(({ anyOf }) => anyOf.length > 0) ? served : null;
+  indexTypeOf: (key: string) => string | undefined,
+): Schemas['Filter'] | null {
+  const isServed = ({ key, kind }: Alternative) => {
+    const type = indexTypeOf(key);
+    return type !== undefined && (SERVING[kind]?.includes(type) ?? true);
+  };
+  const conditions = filter.map((condition) => {
+    const all = alternativesOf(condition);
+    return { condition, all, served: all.filter(isServed) };
+  });
+  if (conditions.some(({ served }) => served.length === 0)) return null;
+  if (conditions.every(({ all, served }) => served.length === all.length)) return null;
+  return { must: conditions.map(({ condition, served }) => toCondition(condition, served)) };
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { parseDate } from '../filter/dates.ts';
+import { storedInstant } from '../../dates.ts';
 import {
   POINT_FIELDS,
   type Bounds,
@@ -14,8 +14,8 @@ export interface SqlCondition {
   readonly values: readonly (string | number)[];
 }
 
-/** SQL function: the first microsecond of the date that a text spells, NULL for any other text. */
-const DATE_FUNCTION = 'embedline_date_us';
+/** SQL function: the first instant of the date that a text spells, NULL for any other text. */
+const DATE_FUNCTION = 'embedline_instant';
 const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
 /** A filter as SQL. @param database where the condition will be used: it gets the functions that the condition calls */
@@ -23,18 +23,20 @@ export function toSql(filter: SearchFilter, database: DatabaseSync): SqlConditio
   if (filter.length === 0) return { sql: 'TRUE', values: [] };
   if (filter.some(({ anyOf }) => anyOf.some(({ kind }) => kind === 'date')))
     database.function(DATE_FUNCTION, { deterministic: true }, (text) =>
-      typeof text === 'string' ? (parseDate(text)?.from ?? null) : null,
+      typeof text === 'string' ? storedInstant(text) : null,
     );
   return join(filter.map(conditionOnField), ' AND ');
 }
 
 /** json_each lists the elements of a list, and a scalar as its only element: one condition serves both. */
 function conditionOnField({ field, negated, anyOf }: FilterCondition): SqlCondition {
-  const { sql, values } = join(anyOf.map(elementTest), ' OR ');
-  return {
-    sql: `${negated ? 'NOT ' : ''}EXISTS (SELECT 1 FROM json_each(p.payload, ?) e WHERE ${sql})`,
-    values: [jsonPath(field), ...values],
-  };
+  const test = join(anyOf.map(elementTest), ' OR ');
+  const places = jsonPaths(field).map((path) => ({
+    sql: `EXISTS (SELECT 1 FROM json_each(p.payload, ?) e WHERE ${test.sql})`,
+    values: [path, ...test.values],
+  }));
+  const { sql, values } = join(places, ' OR ');
+  return { sql: negated ? `NOT (${sql})` : sql, values };
 }
 
 function elementTest(matcher: ValueMatcher): SqlCondition {
@@ -48,13 +50,14 @@ function elementTest(matcher: ValueMatcher): SqlCondition {
     case 'text':
       return { sql: `e.type = 'text' AND e.value = ?`, values: [matcher.value] };
     case 'number':
-      return within(`e.type IN ('integer', 'real')`, 'e.value', matcher);
+      // Whole numbers beyond 2^53 stand in JSON with the digits of the nearest double: it is the doubles that compare.
+      return within(`e.type IN ('integer', 'real')`, 'CAST(e.value AS REAL)', matcher);
     case 'date':
       return within(`e.type = 'text'`, `${DATE_FUNCTION}(e.value)`, matcher);
   }
 }
 
-function within(type: string, value: string, bounds: Bounds<number>): SqlCondition {
+function within(type: string, value: string, bounds: Bounds<number | string>): SqlCondition {
   const limits = (['gt', 'gte', 'lt', 'lte'] as const).flatMap((name) => {
     const limit = bounds[name];
     return limit === undefined ? [] : [{ sql: `${value} ${COMPARISONS[name]} ?`, values: [limit] }];
@@ -70,6 +73,7 @@ function join(conditions: readonly SqlCondition[], operator: string): SqlConditi
 }
 
 /** SQLite reads names in quotes as JSON writes them. */
-function jsonPath(field: string): string {
-  return POINT_FIELDS.has(field) ? `$.${JSON.stringify(field)}` : `$."metadata".${JSON.stringify(field)}`;
+function jsonPaths(field: string): string[] {
+  const name = JSON.stringify(field);
+  return POINT_FIELDS.has(field) ? [`$.${name}`, `$."metadata".${name}`] : [`$."metadata".${name}`];
 }
