@@ -188,6 +188,8 @@ describe('13.8 a column has one type', () => {
   test('types that there are not, and names that are there twice, are refused', () => {
     expect(() => parseMetadataFields('a:int')).toThrow(/no type "int"/);
     expect(() => parseMetadataFields('a,a=b')).toThrow(/"a" is there twice/);
+    expect(() => parseMetadataFields('a"b')).toThrow(/double quote or a backslash/);
+    expect(parseMetadataFields('b=a"b')).toEqual([{ name: 'b', from: 'a"b' }]);
     expect(parseMetadataFields('dc:title,t=dc:title:text')).toEqual([
       { name: 'dc:title', from: 'dc:title' },
       { name: 't', from: 'dc:title', valueType: 'text' },
