@@ -13,6 +13,7 @@ import {
   textHash,
   type Chunk,
 } from '@embedline/core';
+import { inlineEdits } from '../../packages/core/src/chunking/markup/inline-edits.ts';
 import { chunkOf } from '../support/points.ts';
 import { wordCounter } from '../support/word-counter.ts';
 
@@ -229,6 +230,31 @@ test('hostile markup takes time in proportion to its length', () => {
     }
   }
 }, 120_000);
+
+test('13.14 a long paragraph takes no more time than the same text in short ones', () => {
+  const milliseconds = (text: string, times: number) => {
+    const once = () => {
+      const start = performance.now();
+      for (let time = 0; time < times; time += 1) inlineEdits(text, 0, text.length);
+      return performance.now() - start;
+    };
+    return Math.min(once(), once(), once());
+  };
+  // Of quadratic time, eight times as much.
+  const slow = ['![a](x', '[a](x (y ', ' ', '_*', '<a:b', '<!--a'].flatMap((unit) => {
+    const of = (length: number) => `<b> &amp; ${unit.repeat(length / unit.length)}`;
+    const [long, short] = [milliseconds(of(7_800), 2), milliseconds(of(975), 16)];
+    return long < 4 * short + 10 ? [] : [`${unit}: ${long} ms instead of ${short} ms`];
+  });
+  expect(slow).toEqual([]);
+}, 60_000);
+
+test('13.14 where a text makes the parser read too far ahead, the rest of it stays as it is written', () => {
+  const start = 'Hello <b>you</b> and ![me](u "t"). ';
+  const chunks = chunksOf(start + '![a](x'.repeat(1_200), 4_000);
+  const embedded = chunks.map((chunk) => embeddedText(chunk, false)).join('');
+  expect(embedded.slice(0, 26)).toBe('Hello you and me t . ![a](');
+});
 
 test('whatever is written, chunks are slices within the limit, and all but markup is embedded (fuzz)', () => {
   const piece = fc.constantFrom(

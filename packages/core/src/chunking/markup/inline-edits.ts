@@ -1,33 +1,17 @@
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@lezer/markdown';
 import { dataUrlEdits } from './data-urls.ts';
 import type { Edit } from './edits.ts';
 import { htmlEdits } from './html-edits.ts';
+import { inlineParser } from './inline-parser.ts';
 
 /** Without one of these, a text has nothing that is embedded otherwise than it is written. */
 const MARKUP = /<[a-z/!?]|!\[|&[a-z#]/i;
 /** A cell of a table; an escaped bar is part of it. */
 const CELL = /(?:\\.|[^\\|\n])+/g;
-/** The parser takes time in proportion to the square of hostile texts: longer ones are embedded as they are. */
+/** Longer than any paragraph that people write; longer ones are embedded as they are. */
 const MAX_PARSED_CHARACTERS = 8_000;
 
 const HTML: ReadonlySet<string> = new Set(['HTMLTag', 'Comment', 'ProcessingInstruction', 'Entity']);
-/** For a text that is known to be of one paragraph, whatever its lines begin with. */
-const inlineParser = parser.configure({
-  remove: [
-    'LinkReference',
-    'IndentedCode',
-    'FencedCode',
-    'Blockquote',
-    'HorizontalRule',
-    'BulletList',
-    'OrderedList',
-    'ATXHeading',
-    'HTMLBlock',
-    'SetextHeading',
-  ],
-});
-
 /**
  * Leaves of the inline structure of Markdown what a person reads: HTML tags go, character references are decoded, and of
  * images the alternative text and the title are left. Code and what is escaped stay as they are.
