@@ -149,7 +149,7 @@ function at(payload: Payload, path: string): unknown[] {
   STEP.lastIndex = 0;
   while (STEP.lastIndex < path.length) {
     const step = STEP.exec(path)?.groups;
-    if (step === undefined) throw badBody(`Invalid json path: \'${path}\'`);
+    if (step === undefined) throw badBody(`Invalid json path: '${path}'`);
     const name = step['plain'] ?? step['quoted'];
     values = values.flatMap((value) => {
       if (name === undefined) return Array.isArray(value) ? (value as unknown[]) : [];
