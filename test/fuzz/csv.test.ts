@@ -89,13 +89,16 @@ test('rows of CSV are those that another parser finds, each a document or a reje
     expect(rejects.every(({ reason, origin }) => reason !== '' && origin?.file === 'f.csv')).toBe(true);
     // What the library lets pass: it takes a NUL behind a closing quote for the end of the data.
     if (bytes.includes('"\0')) return;
+    // A byte order mark before a row is no part of it here; the library takes it for text.
+    if (/[\r\n]\uFEFF/.test(bytes.toString('utf8'))) return;
     const rows = rowsByLibrary(Buffer.concat([unmarked, rest]));
     if (rows === null) {
       if (problem !== null) expect(problem).toMatch(/^not CSV from line \d+ on: /);
       return;
     }
     expect(problem).toBeNull();
-    const [first = [], ...others] = rows;
+    const [first = [], ...below] = rows;
+    const others = below.filter((row) => row.some((field) => /[^ \t\r\n]/.test(field.toString('latin1'))));
     expect(documents.length + rejects.length).toBe(others.length);
     const columns = first.map((name) => name.toString('utf8').trim());
     const [id, text] = [columns.indexOf('id'), columns.indexOf('text')];
@@ -160,7 +163,10 @@ test('a header that is not UTF-8 or names a column in use twice is refused as a 
   const junk = await read('id,text\na,b\nc,d\ne,"f"g\nh,i\n');
   expect(junk.documents.map(({ id }) => id)).toEqual(['a', 'c', 'h']);
   expect(junk.rejects).toMatchObject([
-    { origin: { line: 4 }, reason: "the row's quotes are wrong: something stands behind a closing quote" },
+    {
+      origin: { line: 4 },
+      reason: expect.stringMatching(/quotes are wrong: text follows a closing quote/) as string,
+    },
   ]);
   const open = await read('id,text\na,b\n"c,d\n\ne,f\n');
   expect(open.documents.map(({ id }) => id)).toEqual(['a', 'e']);

@@ -45,6 +45,22 @@ describe('the listing of dead letters', () => {
     expect(listing([letter(1, 'x 1'), letter(2, 'y 1')])).toMatch(/\n1 {2}.* {2}x 1\n[^]*\n1 {2}.* {2}y 1\n/);
   });
 
+  test('13.21 shows the remedy of a cause whole, in lines that fit, and lists of names as one', () => {
+    const long = `not UTF-8 at byte 2: it seems to be windows-1252; read it with --encoding windows-1252 ${'or '.repeat(40)}(--text-field)`;
+    const terminal = styleFor({ isTTY: true, columns: 40 }, { NO_COLOR: '1' });
+    const run = { spec: { runId: 'r1' }, state: 'done', deadLetters: 1, deadLettersByCode: {} } as never;
+    const [, , ...lines] = renderDeadLetters(run, [letter(1, long)], terminal).split('\n');
+    const cause = lines.slice(0, -1);
+    expect(cause.every((line) => line.length <= 40)).toBe(true);
+    expect(cause.map((line) => line.trim()).join(' ')).toContain('--encoding windows-1252 or');
+    expect(cause.at(-1)).toMatch(/\(--text-field\)$/);
+    expect(listing([letter(1, long)])).toContain(`${long}\n`);
+    const lists = ['"a", "b"', '"c"', '"d", "e", "f"'].map((names, line) =>
+      letter(line, `it has ${names} (--x)`),
+    );
+    expect(listing(lists)).toContain('3  RECORD_INVALID  it has "…" (--x)\n');
+  });
+
   test('counts one as one', () => {
     expect(listing([letter(1, 'x')])).toMatch(/^1 dead letter of run r1\n/);
     expect(listing([letter(1, 'x'), letter(2, 'x')])).toMatch(/^2 dead letters of run r1\n/);

@@ -110,7 +110,9 @@ describe('files', () => {
       { id: 'last', text: '007', year: '07' },
     ]);
     expect(corpus.report.shortRows).toEqual({ rows: 1, at: 'a.csv:4' });
-    expect(rejects).toMatchObject([{ reason: 'the row has 4 columns, the header 3' }]);
+    expect(rejects).toMatchObject([
+      { reason: expect.stringMatching(/^the row has 4 columns, the header 3/) as string },
+    ]);
   });
 
   test('Markdown: front matter and titles; a sidecar that is broken costs its document when metadata is strict', async () => {

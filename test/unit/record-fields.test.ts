@@ -128,7 +128,9 @@ describe('13.19 texts', () => {
     );
     expect(found.texts).toEqual(['Hello\n\nDear all,', 'No subject', 'Blank']);
     expect(found.reasons).toEqual([
-      expect.stringMatching(/none of the fields "subject", "message.content" is there \(--text-field\)/),
+      expect.stringMatching(
+        /none of the fields "subject", "message.content" is there; it has "id" \(--text-field\)/,
+      ),
     ]);
   });
 
@@ -171,5 +173,41 @@ describe('13.15 metadata beside a text', () => {
     expect(found.report.metadataLeftOut).toMatchObject([{ records: 1, at: 'c.md' }]);
     expect(found.report.ignored.byEnding).toEqual({ '.json': 1 });
     expect((await readCorpus(cwd, { metadataFields, sidecars: false })).metadata[0]).toEqual({});
+  });
+});
+
+describe('13.10 a record that lacks what is in use says what it has', () => {
+  test.each([
+    [
+      'an id',
+      '{"_id":"a","text":"x"}',
+      /no id: field "id" is missing or empty; it has "_id", "text" \(--id-field/,
+    ],
+    ['an id that is empty', '{"id":"","text":"x"}', /no id: .*; it has "text" \(/],
+    [
+      'a text',
+      '{"id":"a","body":"x","n":null}',
+      /no text: field "text" is missing; it has "id", "body" \(--text-field\)/,
+    ],
+  ])('%s', async (_, line, reason) => {
+    const found = await readCorpus(await folderWith({ 'a.jsonl': `${line}\n` }));
+    expect(found.reasons).toEqual([expect.stringMatching(reason)]);
+  });
+});
+
+describe('13.8 JSON that is not JSON lines names the way there', () => {
+  test.each([
+    ['an array on one line', '[{"id":"a","text":"x"}]', [/jq -c '\.\[\]'/]],
+    [
+      'an array over lines',
+      '[\n{"id":"a","text":"x"},\n]',
+      [/jq -c '\.\[\]'/, /jq -c '\.\[\]'/, /jq -c '\.\[\]'/],
+    ],
+    ['an object over lines', '{\n  "id": "a"\n}', [/jq -c \./, /jq -c \./, /jq -c \./]],
+    ["Python's NaN", '{"id":"a","text":"x","n":NaN}', [/no NaN/]],
+    ['something else', "{'id':'a'}", [/not JSON: [^(]*(?:\([^)]*column[^)]*\))?$/]],
+  ])('%s', async (_, content, reasons) => {
+    const found = await readCorpus(await folderWith({ 'a.jsonl': `${content}\n` }));
+    expect(found.reasons).toEqual(reasons.map((reason) => expect.stringMatching(reason) as string));
   });
 });

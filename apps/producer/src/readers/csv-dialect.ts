@@ -1,4 +1,4 @@
-import { ESCAPE, hasEscapes, hasQuotes } from './csv-evidence.ts';
+import { ESCAPE, hasBlanksBeforeQuotes, hasEscapes, hasQuotes } from './csv-evidence.ts';
 import { fieldsOf, firstRows, type CsvDialect } from './csv-fields.ts';
 import type { CsvOptions } from './read-item.ts';
 
@@ -37,7 +37,8 @@ export function parseQuote(written: string | null): string | null {
 /**
  * What is not said is found out. The delimiter: Excel's `sep=` line, else the one by which the header has the columns in
  * use, else the one that gives most rows as many columns as the first; in doubt the one of the file's ending. Quotes: `"`
- * in CSV, and in TSV that has them as CSV does. Escapes: a backslash where a field is `\N`, as databases write it.
+ * in CSV, and in TSV that has them as CSV does. Escapes: a backslash where a field is `\N`, as databases write it, or where
+ * `\"` makes no sense otherwise. Blanks before quotes are no part of a field.
  *
  * @param head the beginning of the file, without a byte order mark
  * @param usual the delimiter that the file's ending stands for
@@ -58,24 +59,30 @@ export function findDialect(
   };
   const said = csv.delimiter ?? sep?.[1];
   const delimiter = said?.charCodeAt(0) ?? likeliest(rows, own, quoteWith, csv.header ? wanted : []);
-  const plain = { delimiter, quote: quoteWith(delimiter), escape: null };
+  const plain = { delimiter, quote: quoteWith(delimiter), escape: null, skipsBlanks: false };
   const isEscaped = csv.escape === undefined ? hasEscapes(rows, plain) : csv.escape !== null;
   const escape = isEscaped ? (csv.escape?.charCodeAt(0) ?? ESCAPE) : null;
   const isQuoted = csv.quote === undefined && plain.quote === null && hasQuotes(rows, { ...plain, escape });
-  return { delimiter, quote: isQuoted ? QUOTE : plain.quote, escape, skippedBytes };
+  const found = { ...plain, escape, quote: isQuoted ? QUOTE : plain.quote };
+  return { ...found, skipsBlanks: hasBlanksBeforeQuotes(rows, found), skippedBytes };
+}
+
+/** What stands between columns, for people. */
+export function between({ delimiter }: Pick<CsvDialect, 'delimiter'>): string {
+  return delimiter === TAB ? 'a tab' : JSON.stringify(String.fromCharCode(delimiter));
 }
 
 /** For people; null when it is what the ending stands for. */
 export function describeDialect(
-  { delimiter, quote, escape, skippedBytes }: FoundDialect,
+  { delimiter, quote, escape, skipsBlanks, skippedBytes }: FoundDialect,
   usual: ',' | '\t',
 ): string | null {
   const isUsual = delimiter === usual.charCodeAt(0) && quote === (usual === ',' ? QUOTE : null);
-  if (isUsual && escape === null && skippedBytes === 0) return null;
-  const between = delimiter === TAB ? 'tabs' : JSON.stringify(String.fromCharCode(delimiter));
+  if (isUsual && escape === null && !skipsBlanks && skippedBytes === 0) return null;
   const around = quote === null ? 'no quotes' : `quotes ${String.fromCharCode(quote)}`;
   const escapes = escape === null ? '' : `, escapes ${String.fromCharCode(escape)}`;
-  return `CSV read with ${between} between columns and ${around}${escapes}${skippedBytes > 0 ? ', as its sep= line says' : ''}`;
+  const blanks = skipsBlanks ? ', without blanks before fields' : '';
+  return `CSV read with ${delimiter === TAB ? 'tabs' : between({ delimiter })} between columns and ${around}${escapes}${blanks}${skippedBytes > 0 ? ', as its sep= line says' : ''}`;
 }
 
 function likeliest(
@@ -86,7 +93,8 @@ function likeliest(
 ): number {
   let best = { delimiter: own, score: 0 };
   for (const delimiter of [own, ...CANDIDATES.filter((one) => one !== own)]) {
-    const score = scoreOf(rows, { delimiter, quote: quoteWith(delimiter), escape: null }, wanted);
+    const dialect = { delimiter, quote: quoteWith(delimiter), escape: null, skipsBlanks: true };
+    const score = scoreOf(rows, dialect, wanted);
     if (score > best.score) best = { delimiter, score };
   }
   return best.delimiter;

@@ -8,19 +8,22 @@ export interface CsvDialect {
   readonly quote: number | null;
   /** A byte that takes its meaning from the one behind it; null when there is none. */
   readonly escape: number | null;
+  /** Whether blanks before a field are no part of it, as in `1, "a, b"`. */
+  readonly skipsBlanks: boolean;
 }
 
-const [LF, CR] = [0x0a, 0x0d];
+const [TAB, LF, CR, BLANK] = [0x09, 0x0a, 0x0d, 0x20];
 
 /** The fields of a row; a quote within a field that does not begin with one is a character like any other. */
 export function* fieldsOf(row: Buffer, dialect: CsvDialect): Generator<Buffer> {
   const { quote, escape } = dialect;
   for (let start = 0; start <= row.length;) {
+    start = startOfField(row, start, dialect);
     const isQuoted = quote !== null && row[start] === quote;
     const end = isQuoted ? closingQuote(row, start + 1, dialect) : start;
     const stop = endOfField(row, end, dialect);
     const bytes = isQuoted ? row.subarray(start + 1, end) : row.subarray(start, stop);
-    if (escape !== null) yield unescaped(bytes, { escape, quote: isQuoted ? quote : null });
+    if (escape !== null) yield unescaped(bytes, { ...dialect, escape, isQuoted });
     else yield isQuoted ? unquote(bytes, quote) : bytes;
     start = stop + 1;
   }
@@ -32,12 +35,27 @@ export function* quotedFields(
   dialect: CsvDialect,
 ): Generator<{ readonly bytes: Buffer; readonly isClosed: boolean }> {
   for (let start = 0; start <= row.length;) {
+    start = startOfField(row, start, dialect);
     const isQuoted = row[start] === dialect.quote;
     const end = isQuoted ? closingQuote(row, start + 1, dialect) : start;
     const stop = endOfField(row, end, dialect);
-    if (isQuoted) yield { bytes: row.subarray(start + 1, end), isClosed: stop === end + 1 };
+    if (isQuoted) {
+      const isClosed = end < row.length && isBlank(row.subarray(end + 1, stop));
+      yield { bytes: row.subarray(start + 1, end), isClosed };
+    }
     start = stop + 1;
   }
+}
+
+function startOfField(row: Buffer, from: number, { skipsBlanks }: CsvDialect): number {
+  let start = from;
+  if (skipsBlanks) while (row[start] === BLANK) start += 1;
+  return start;
+}
+
+/** Whether there is nothing but blanks, tabs and line breaks. */
+export function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === BLANK || byte === TAB || byte === LF || byte === CR);
 }
 
 function endOfField(row: Buffer, from: number, { delimiter, escape }: CsvDialect): number {
@@ -93,7 +111,7 @@ export function firstRows(sample: Buffer, dialect: CsvDialect, most: number): Bu
 
 /** Where the row that begins here ends, or -1. */
 export function rowEnd(bytes: Buffer, start: number, dialect: CsvDialect): number {
-  const { delimiter, quote, escape } = dialect;
+  const { delimiter, quote, escape, skipsBlanks } = dialect;
   let isFieldStart = true;
   for (let position = start; position < bytes.length; position += 1) {
     const byte = bytes[position] ?? 0;
@@ -102,7 +120,7 @@ export function rowEnd(bytes: Buffer, start: number, dialect: CsvDialect): numbe
       position = closingQuote(bytes, position + 1, dialect);
       if (position >= bytes.length) return -1;
     } else if (byte === escape) position += 1;
-    isFieldStart = byte === delimiter;
+    isFieldStart = byte === delimiter || (isFieldStart && skipsBlanks && byte === BLANK);
   }
   return -1;
 }

@@ -1,15 +1,18 @@
 import { messageOf, type Origin } from '@embedline/core';
-import { describeDialect, findDialect } from './csv-dialect.ts';
-import { fieldsOf, type CsvDialect } from './csv-fields.ts';
+import { MARKS_LEFT_OUT, skipMarks } from './byte-order-marks.ts';
+import { between, describeDialect, findDialect } from './csv-dialect.ts';
+import { fieldsOf, isBlank, type CsvDialect } from './csv-fields.ts';
 import { decodeUtf8 } from './decode-text.ts';
 import { firstNames } from './look-up.ts';
 import { peek } from './peek.ts';
+import { quoteRemedy } from './quote-remedy.ts';
 import { reject, type ReaderOptions, type ReadItem } from './read-item.ts';
 import { columnsInUse, documentOf } from './record.ts';
 import { splitRows, type Row } from './split-rows.ts';
 
 const SAMPLE_BYTES = 16 * 1024;
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+type WrittenRow = Exclude<Row, { readonly type: 'mark' }>;
 
 interface Table {
   readonly file: string;
@@ -33,7 +36,7 @@ export async function* readCsv(
   options: ReaderOptions,
 ): AsyncGenerator<ReadItem> {
   const { head, blocks } = await peek(source, SAMPLE_BYTES);
-  const markBytes = head.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0;
+  const markBytes = skipMarks(head, 0);
   const sample = head.subarray(markBytes, SAMPLE_BYTES);
   const found = findDialect(sample, usual, { csv: options.csv, wanted: wantedColumns(options) });
   const what = describeDialect(found, usual);
@@ -41,8 +44,12 @@ export async function* readCsv(
   const table: Table = { file, dialect: found, header: null };
   const skipped = found.skippedBytes === 0 ? 0 : markBytes + found.skippedBytes;
   const firstLine = skipped === 0 ? 0 : 1;
-  for await (const row of splitRows(without(blocks, skipped), found, options.limits.maxLineBytes))
-    yield* readRow({ ...row, line: row.line + firstLine }, table, options);
+  let hadMark = false;
+  for await (const row of splitRows(without(blocks, skipped), found, options.limits.maxLineBytes)) {
+    if (row.type === 'mark') hadMark = true;
+    else yield* readRow({ ...row, line: row.line + firstLine }, table, options);
+  }
+  if (hadMark) yield { type: 'note', about: 'form', what: MARKS_LEFT_OUT, origin: { file } };
 }
 
 /** Groups of columns, of which a table has one each. */
@@ -50,9 +57,9 @@ function wantedColumns({ idFrom, idFields, textFields }: ReaderOptions): string[
   return [...(idFrom === 'field' ? idFields.map(firstNames) : []), textFields.flatMap(firstNames)];
 }
 
-function* readRow(row: Row, table: Table, options: ReaderOptions): Generator<ReadItem> {
+function* readRow(row: WrittenRow, table: Table, options: ReaderOptions): Generator<ReadItem> {
   const origin: Origin = { file: table.file, line: row.line };
-  const reason = reasonOf(row, options);
+  const reason = reasonOf(row, table, options);
   if (row.type === 'row' && table.header === null && options.csv.header)
     table.header = readHeader(row.bytes, table, options);
   else if (row.type === 'row') yield* readRecord(row.bytes, origin, table, options);
@@ -65,8 +72,9 @@ function* readRow(row: Row, table: Table, options: ReaderOptions): Generator<Rea
     });
 }
 
-function reasonOf(row: Row, { limits: { maxLineBytes } }: ReaderOptions): string {
-  if (row.type === 'bad') return `the row's quotes are wrong: ${row.reason}`;
+function reasonOf(row: WrittenRow, { dialect }: Table, { limits: { maxLineBytes } }: ReaderOptions): string {
+  if (row.type === 'bad')
+    return `the row's quotes are wrong: ${row.reason}${quoteRemedy(row.bytes, dialect)}`;
   if (row.type === 'row') return '';
   return `the row is ${row.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`;
 }
@@ -103,29 +111,34 @@ function* readRecord(
   { dialect, header }: Table,
   options: ReaderOptions,
 ): Generator<ReadItem> {
-  const fields = Object.create(null) as Record<string, unknown>;
-  let count = 0;
-  let surplus = false;
-  try {
-    for (const field of fieldsOf(bytes, dialect)) {
-      const name = header === null ? String(count + 1) : header[count];
-      count += 1;
-      if (name === undefined) surplus ||= field.toString('utf8').trim() !== '';
-      else fields[name] = decodeUtf8(field, options.encoding);
-    }
-  } catch (error) {
-    yield reject(origin, { reason: messageOf(error), excerpt: bytes.toString('utf8', 0, 200) });
+  const fields = [...fieldsOf(bytes, dialect)];
+  // Spreadsheets write rows of nothing but commas below their last one.
+  if (fields.every(isBlank)) return;
+  const excerpt = bytes.toString('utf8', 0, 200);
+  const columns = header?.length ?? fields.length;
+  const isShort = fields.length < columns;
+  const isLong = !fields.slice(columns).every(isBlank);
+  if (isLong || (isShort && options.strictMetadata)) {
+    const remedy = isLong
+      ? `if a field holds ${between(dialect)}, it must be in quotes; see --quote and --escape`
+      : '--strict-metadata';
+    const reason = `the row has ${fields.length} columns, the header ${columns} (${remedy})`;
+    yield reject(origin, { reason, excerpt });
     return;
   }
-  const columns = header?.length ?? count;
-  const isShort = count < columns;
-  if (surplus || (isShort && options.strictMetadata)) {
-    const reason = `the row has ${count} columns, the header ${columns}${surplus ? '' : ' (--strict-metadata)'}`;
-    yield reject(origin, { reason, excerpt: bytes.toString('utf8', 0, 200) });
-    return;
+  const names = header ?? fields.map((_, index) => String(index + 1));
+  const record = Object.create(null) as Record<string, unknown>;
+  for (const [index, field] of fields.slice(0, columns).entries()) {
+    const name = names[index] ?? '';
+    try {
+      record[name] = decodeUtf8(field, options.encoding);
+    } catch (error) {
+      yield reject(origin, { reason: `column ${JSON.stringify(name)}: ${messageOf(error)}`, excerpt });
+      return;
+    }
   }
   if (isShort) yield { type: 'note', about: 'short-row', origin };
-  yield* documentOf({ fields, origin, format: 'csv' }, options);
+  yield* documentOf({ fields: record, origin, format: 'csv' }, options);
 }
 
 async function* without(blocks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {

@@ -1,4 +1,5 @@
 import { messageOf, type Origin } from '@embedline/core';
+import { MARKS_LEFT_OUT } from './byte-order-marks.ts';
 import { decodeUtf8 } from './decode-text.ts';
 import { parseJsonObject, type JsonObject } from './json-object.ts';
 import { peek } from './peek.ts';
@@ -17,14 +18,17 @@ export async function* readJsonl(
 ): AsyncGenerator<ReadItem> {
   const names = namesInUse(options);
   const { maxLineBytes } = options.limits;
+  let hadMark = false;
   for await (const line of splitLines(await withOwnLineEnds(source), maxLineBytes)) {
     const origin: Origin = { file, line: line.number };
+    hadMark ||= line.type === 'line' && line.hadMark && line.number > 1;
     if (line.type === 'line') yield* readLine(line.bytes, origin, options, names);
     else {
       const reason = `the line is ${line.length} bytes long, more than the ${maxLineBytes} allowed (--max-line-bytes)`;
       yield reject(origin, { reason });
     }
   }
+  if (hadMark) yield { type: 'note', about: 'form', what: MARKS_LEFT_OUT, origin: { file } };
 }
 
 const [LF, CR] = [0x0a, 0x0d];
@@ -59,10 +63,10 @@ function* readLine(
   try {
     object = parseJsonObject(text, names);
   } catch (error) {
-    yield reject(origin, { reason: `not JSON: ${parserMessage(error)}`, excerpt: text });
+    yield reject(origin, { reason: `not JSON: ${parserMessage(error)}${remedyFor(text)}`, excerpt: text });
     return;
   }
-  if (object === null) yield reject(origin, { reason: 'not a JSON object', excerpt: text });
+  if (object === null) yield reject(origin, { reason: `not a JSON object${remedyFor(text)}`, excerpt: text });
   else yield* documentOf({ ...object, origin, format: 'jsonl' }, options);
 }
 
@@ -71,4 +75,16 @@ function parserMessage(error: unknown): string {
   return messageOf(error)
     .replace(/,? \.{0,3}"[^]*$/, '')
     .slice(0, 200);
+}
+
+/** What to do about a line that may be part of something other than JSON lines, in parentheses. */
+function remedyFor(text: string): string {
+  const line = text.trim();
+  if (/^[[\]]/.test(line) || /^\{.*\},$/.test(line))
+    return " (if the file is one JSON array, write each element on a line of its own, e.g. with jq -c '.[]')";
+  if (/^[{}]$|^"[^"]*"\s*:/.test(line))
+    return ' (each line must be one whole object; jq -c . writes an object that spans lines on one)';
+  if (/[[:,]\s*-?(?:NaN|Infinity)\b/.test(line))
+    return ' (JSON has no NaN and no Infinity: write null, or leave the field out)';
+  return '';
 }

@@ -28,3 +28,19 @@ export function firstNames(path: string): string[] {
   const dot = path.indexOf('.');
   return dot === -1 ? [path] : [path, path.slice(0, dot)];
 }
+
+const NAMES_SHOWN = 10;
+
+/** The fields of a record that hold something, for a message about one that it lacks: `; it has "key", "body"`. */
+export function namesOf(fields: Fields): string {
+  const names = Object.keys(fields).filter((name) => fields[name] !== null && fields[name] !== '');
+  if (names.length === 0) return '';
+  const shown = names.slice(0, NAMES_SHOWN).map((name) => JSON.stringify(name.slice(0, 40).toWellFormed()));
+  return `; it has ${shown.join(', ')}${names.length > NAMES_SHOWN ? ', ...' : ''}`;
+}
+
+/** What a value is, for a message. */
+export function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

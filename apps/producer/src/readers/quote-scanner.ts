@@ -1,16 +1,16 @@
 import type { CsvDialect } from './csv-fields.ts';
 
-const [LF, CR] = [0x0a, 0x0d];
+const [TAB, LF, CR, BLANK] = [0x09, 0x0a, 0x0d, 0x20];
 
 /**
  * Knows after every byte whether it is within quotes. Only a quote at the beginning of a field opens one; within a field
- * that begins otherwise it is a character like any other.
+ * that begins otherwise it is a character like any other. Blanks behind a closing quote mean nothing.
  */
 export class QuoteScanner {
   readonly #dialect: CsvDialect;
   /** 1 for the bytes that mean something. */
   readonly #special = new Uint8Array(256);
-  #state: 'field' | 'plain' | 'quoted' | 'behind' = 'field';
+  #state: 'field' | 'plain' | 'quoted' | 'behind' | 'blank' = 'field';
   /** The byte that comes next stands behind an escape. */
   #isEscaped = false;
   #problem: string | null = null;
@@ -79,11 +79,22 @@ export class QuoteScanner {
       this.#state = 'field';
       return newline;
     }
-    if (byte === this.#dialect.quote && this.#state !== 'plain') this.#state = 'quoted';
-    else if (this.#state === 'behind') {
-      this.#problem ??= 'something stands behind a closing quote';
+    if (this.#meansNothing(byte)) return false;
+    if (byte === this.#dialect.quote && (this.#state === 'field' || this.#state === 'behind'))
+      this.#state = 'quoted';
+    else if (this.#state === 'behind' || this.#state === 'blank') {
+      this.#problem ??= 'text follows a closing quote';
       this.#state = 'plain';
     } else this.#state = 'plain';
     return false;
+  }
+
+  /** Whether it is a blank that is no part of a field. */
+  #meansNothing(byte: number): boolean {
+    if (byte !== BLANK && byte !== TAB) return false;
+    if (this.#state === 'behind') this.#state = 'blank';
+    return (
+      this.#state === 'blank' || (this.#state === 'field' && byte === BLANK && this.#dialect.skipsBlanks)
+    );
   }
 }

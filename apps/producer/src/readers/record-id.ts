@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { canonicalMetadata, type Metadata, type Origin } from '@embedline/core';
-import { lookUp, type Fields } from './look-up.ts';
+import { kindOf, lookUp, namesOf, type Fields } from './look-up.ts';
 import type { ReaderOptions } from './read-item.ts';
 
 export interface RecordId {
@@ -22,7 +22,7 @@ export function idOfFields(
   { idFields }: Pick<ReaderOptions, 'idFields'>,
   written: ReadonlyMap<string, string>,
 ): RecordId {
-  const parts = idFields.map((field) => idPart(lookUp(fields, field), field, written.get(field)));
+  const parts = idFields.map((field) => idPart(fields, field, written.get(field)));
   const [only] = parts;
   const id =
     parts.length === 1 && only !== undefined
@@ -43,15 +43,16 @@ export function idOfContent(text: string, title: string | null, metadata: Metada
   return hash('sha256', parts, 'hex').slice(0, 32);
 }
 
-function idPart(value: unknown, field: string, written: string | undefined): RecordId {
+function idPart(fields: Fields, field: string, written: string | undefined): RecordId {
+  const value = lookUp(fields, field);
   const named = `field ${JSON.stringify(field)}`;
   if (value === undefined || value === null || value === '')
-    throw new RangeError(`no id: ${named} is missing or empty (--id-field, or --id-from line or hash)`);
+    throw new RangeError(
+      `no id: ${named} is missing or empty${namesOf(fields)} (--id-field, or --id-from line or hash)`,
+    );
   if (typeof value === 'string') return { id: value, isNumeric: false };
   if (typeof value !== 'number')
-    throw new RangeError(
-      `the id in ${named} is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, not a text or a whole number`,
-    );
+    throw new RangeError(`the id in ${named} is ${kindOf(value)}, not a text or a whole number`);
   if (Number.isSafeInteger(value)) return { id: String(value), isNumeric: true };
   if (written !== undefined && /^-?\d+$/.test(written)) return { id: written, isNumeric: true };
   throw new RangeError(

@@ -1,5 +1,5 @@
 import { messageOf, type Metadata, type MetadataValue, type Origin } from '@embedline/core';
-import { firstNames, lookUp, type Fields } from './look-up.ts';
+import { firstNames, kindOf, lookUp, namesOf, type Fields } from './look-up.ts';
 import { metadataValue } from './metadata-value.ts';
 import {
   reject,
@@ -106,11 +106,11 @@ function textOf(fields: Fields, options: ReaderOptions): string {
   if (texts.length === 0) {
     const missing =
       textFields.length === 1 ? `field ${named} is missing` : `none of the fields ${named} is there`;
-    throw new RangeError(`no text: ${missing} (--text-field)`);
+    throw new RangeError(`no text: ${missing}${namesOf(fields)} (--text-field)`);
   }
   const parts = texts.map(({ field, text }) => {
     if (typeof text === 'string') return text;
-    throw new RangeError(`the text in field ${JSON.stringify(field)} is ${describe(text)}, not a text`);
+    throw new RangeError(`the text in field ${JSON.stringify(field)} is ${kindOf(text)}, not a text`);
   });
   const said = parts.length === 1 ? parts : parts.map((part) => part.trim()).filter((part) => part !== '');
   const text = said.join('\n\n');
@@ -191,9 +191,4 @@ export function textProblem(text: string, { limits }: ReaderOptions): string | n
   if (Buffer.byteLength(text) > limits.maxDocumentBytes)
     return `the text is longer than ${limits.maxDocumentBytes} bytes (--max-document-bytes)`;
   return null;
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

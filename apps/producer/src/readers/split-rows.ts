@@ -1,11 +1,15 @@
 import type { CsvDialect } from './csv-fields.ts';
+import { mayBeMark, skipMarks } from './byte-order-marks.ts';
 import { NextRow } from './next-row.ts';
+import { quoteRemedy } from './quote-remedy.ts';
 import { QuoteScanner } from './quote-scanner.ts';
 
 /** One row of CSV as it is written, without its line break, or why there is none. */
 export type Row =
   | { readonly type: 'row'; readonly line: number; readonly bytes: Buffer }
   | { readonly type: 'too-long'; readonly line: number; readonly length: number }
+  /** A byte order mark stands before the next one. */
+  | { readonly type: 'mark'; readonly line: number }
   /** Its quotes are wrong; the next row is one. */
   | { readonly type: 'bad'; readonly line: number; readonly bytes: Buffer; readonly reason: string };
 
@@ -27,28 +31,39 @@ export async function* splitRows(
   maxRowBytes: number,
 ): AsyncGenerator<Row> {
   const splitter = new RowSplitter(dialect, maxRowBytes);
-  for await (const block of withoutByteOrderMark(blocks)) yield* splitter.take(block);
+  for await (const block of blocks) yield* splitter.take(block);
   yield* splitter.end();
 }
 
 class RowSplitter {
+  readonly #dialect: CsvDialect;
   readonly #maxRowBytes: number;
   readonly #scanner: QuoteScanner;
   readonly #nextRow: NextRow;
   #parts: Buffer[] = [];
   #length = 0;
   #line = 1;
+  /** What may be the beginning of a byte order mark. */
+  #left: Buffer = Buffer.alloc(0);
 
   constructor(dialect: CsvDialect, maxRowBytes: number) {
+    this.#dialect = dialect;
     this.#maxRowBytes = maxRowBytes;
     this.#scanner = new QuoteScanner(dialect);
     this.#nextRow = new NextRow(dialect);
   }
 
   *take(bytes: Buffer): Generator<Row> {
-    let block = bytes;
+    let block = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes]);
+    this.#left = Buffer.alloc(0);
     let start = 0;
     for (;;) {
+      if (this.#length === 0) {
+        const unmarked = skipMarks(block, start);
+        if (unmarked > start && this.#line > 1) yield { type: 'mark', line: this.#line };
+        start = unmarked;
+        if (mayBeMark(block, start)) return void (this.#left = block.subarray(start));
+      }
       const end = this.#scanner.rowEnd(block, start);
       const wasShort = this.#length <= this.#maxRowBytes;
       if (end === -1) {
@@ -76,11 +91,12 @@ class RowSplitter {
   }
 
   *end(): Generator<Row> {
+    this.#add(this.#left);
     while (this.#scanner.isQuoted) {
       const rest = yield* this.#skipBadLine(this.#parts);
       if (rest === null)
         throw new RangeError(
-          `not CSV from line ${this.#line} on: ${UNCLOSED} (--quote none if quotes mean nothing here)`,
+          `not CSV from line ${this.#line} on: ${UNCLOSED}${quoteRemedy(Buffer.concat(this.#parts), this.#dialect)}`,
         );
       yield* this.take(rest);
     }
@@ -126,22 +142,4 @@ class RowSplitter {
 
 function lineBreaks(bytes: Buffer): number {
   return bytes.toString('latin1').match(/\r\n|\r|\n/g)?.length ?? 0;
-}
-
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-
-/** Takes one off the beginning, however the first blocks are cut. */
-async function* withoutByteOrderMark(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let first: Buffer | null = Buffer.alloc(0);
-  for await (const block of blocks) {
-    if (first === null) {
-      yield block;
-      continue;
-    }
-    first = Buffer.concat([first, block]);
-    if (first.length < 3) continue;
-    yield first.subarray(0, 3).equals(BYTE_ORDER_MARK) ? first.subarray(3) : first;
-    first = null;
-  }
-  if (first !== null && first.length > 0) yield first;
 }

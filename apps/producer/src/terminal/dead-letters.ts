@@ -1,10 +1,11 @@
 import type { DeadLetter, RunProgress } from '@embedline/core';
 import { countOf, formatCount } from './format.ts';
-import { safeText, truncate } from './safe-text.ts';
+import { safeText, truncate, wrap } from './safe-text.ts';
 import type { Style } from './style.ts';
 
 const EXAMPLES_PER_CAUSE = 5;
-const MAX_CAUSE_COLUMNS = 160;
+/** A cause is shown whole, its remedy is at its end; a server's answer may be longer than this. */
+const MAX_CAUSE_COLUMNS = 1000;
 
 /**
  * Dead letters of a run grouped by cause, the most frequent first, with examples of each. The groups add up to the
@@ -39,7 +40,10 @@ export function renderDeadLetters(
 
 function renderGroup(group: readonly DeadLetter[], style: Style): string[] {
   const cause = truncate(safeText(`${group[0]?.code ?? ''}  ${commonReason(group)}`), MAX_CAUSE_COLUMNS);
-  const lines = [`${style.bold(formatCount(group.length))}  ${cause}`];
+  const count = formatCount(group.length);
+  const indent = count.length + 2;
+  const [first = '', ...rest] = style.interactive ? wrap(cause, style.columns - indent) : [cause];
+  const lines = [`${style.bold(count)}  ${first}`, ...rest.map((line) => `${' '.repeat(indent)}${line}`)];
   const examples = group.toSorted(byPlace).slice(0, EXAMPLES_PER_CAUSE);
   for (const letter of examples) lines.push(`   ${describe(letter)}`);
   if (group.length > EXAMPLES_PER_CAUSE)
@@ -81,8 +85,8 @@ function compareStrings(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** What may differ between reasons of one kind: quoted names and numbers. */
-const VARIABLE = /("(?:[^"\\]|\\.)*"|\d[\d,.]*)/;
+/** What may differ between reasons of one kind: quoted names, lists of them, and numbers. */
+const VARIABLE = /("(?:[^"\\]|\\.)*"(?:, "(?:[^"\\]|\\.)*")*|\d[\d,.]*)/;
 
 /** Equal for reasons that differ in quoted names and numbers only. */
 function kindOf(reason: string): string {
