@@ -1,21 +1,25 @@
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { chunkRecordsOf, decodeJob } from '@embedline/core';
+import { chunkRecordsOf, decodeJob, loadConfig, type ModelSpec, type RunProgress } from '@embedline/core';
 import { chooseAmong } from '../../apps/producer/src/ingest/choose-generation.ts';
-import { measuredRate } from '../../apps/producer/src/plan/measured-rates.ts';
-import { findModelPlace } from '../../packages/core/src/embedder/model-places.ts';
+import { measuredRate, rememberRate } from '../../apps/producer/src/plan/measured-rates.ts';
+import { KnownSchedules } from '../../apps/producer/src/serve/known-schedules.ts';
+import { findFetched } from '../../packages/core/src/embedder/hub/hub-model.ts';
+import { findModelPlace, rememberModelPlace } from '../../packages/core/src/embedder/model-places.ts';
 import { TuningCache } from '../../packages/core/src/embedder/tuning/tuning-cache.ts';
 import { decodeLetter } from '../../packages/core/src/run/given-up.ts';
 import { parseSpec } from '../../packages/core/src/run/run-record.ts';
 import { ingestRequestSchema, ingestResultSchema } from '../../packages/core/src/schedule/ingest-request.ts';
+import { scheduleRecordSchema } from '../../packages/core/src/schedule/schedule-record.ts';
 import { fromPayload, type PointPayload } from '../../packages/core/src/vector-store/payload.ts';
 import { fromMetadata } from '../../packages/core/src/vector-store/qdrant/generation-metadata.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { MANIFEST } from '../support/points.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
+const SMALL_STATE = ['tuning.json', 'measured-rates.json', 'model-places.json'] as const;
 const FIXTURES = join(import.meta.dirname, '../fixtures/formats');
 const LIMITS = { cpuModel: 'A CPU', cores: 4, memoryBytes: 8 * 1024 ** 3 };
 const versions = (await readdir(FIXTURES, { withFileTypes: true }))
@@ -31,6 +35,22 @@ async function copyOf(version: string): Promise<string> {
 
 async function json(directory: string, name: string): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(join(directory, name), 'utf8')) as Record<string, unknown>;
+}
+
+/** As a newer program of the same version may have written it. */
+async function addFields(directory: string, name: string) {
+  const content = (await json(directory, name)) as { entries: Record<string, object> };
+  const entries = Object.fromEntries(
+    Object.entries(content.entries).map(([key, entry]) => [key, { ...entry, later: 1 }]),
+  );
+  const more = { ...content, later: 1, entries: { ...entries, later: { of: 'another kind' } } };
+  await writeFile(join(directory, name), JSON.stringify(more));
+  return more;
+}
+
+function runOf(model: ModelSpec): RunProgress {
+  const spec = { model, startedAtMs: 1_700_000_000_000 };
+  return { spec, endedAtMs: spec.startedAtMs + 10_000, workers: { tokensEmbedded: 1000 } } as RunProgress;
 }
 
 function tamper(file: string, sql: string): void {
@@ -82,22 +102,88 @@ describe.each(versions)('files of format version %s are read', (version) => {
     expect(parseSpec(JSON.stringify(run), 'run-1')).toMatchObject({ pipeline: 'docs' });
     const letter = { ...(stored['deadLetter'] as object), later: 1 };
     expect(decodeLetter(JSON.stringify(letter))).toMatchObject({ code: 'EMBEDDING_FAILED' });
-    expect(ingestRequestSchema.parse(stored['ingestRequest'])).toMatchObject({ pipeline: 'docs' });
+    const request = { ...(stored['ingestRequest'] as object), later: 1 };
+    expect(ingestRequestSchema.parse(request)).toMatchObject({ pipeline: 'docs' });
+    const schedule = { ...(stored['schedule'] as object), later: 1 };
+    expect(scheduleRecordSchema.parse(schedule)).toMatchObject({ timeZone: 'Europe/Zurich' });
     expect(ingestResultSchema.parse({ ...(stored['ingestResult'] as object), later: 1 })).toMatchObject({
       outcome: 'done',
     });
   });
 
+  test('what a server knew of schedules, and the files of a hub model, also with a field more', async () => {
+    const directory = await copyOf(version);
+    const config = { ...loadConfig({}, directory), dataDirectory: directory };
+    await new KnownSchedules(config).save({ records: new Map(), served: new Map() });
+    const [name = ''] = await readdir(join(directory, 'schedules'));
+    const known = { ...(await json(directory, 'known-schedules.json')), later: 1 };
+    await writeFile(join(directory, 'schedules', name), JSON.stringify(known));
+    const { records, served } = await new KnownSchedules(config).load();
+    expect([...records.keys(), ...served.keys()]).toEqual(['docs', 'docs']);
+    const listing = await json(directory, 'hub-files.json');
+    const [id, revision] = [String(listing['id']), String(listing['revision'])];
+    const place = join(directory, 'hub', id, revision);
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    await writeFile(join(place, 'hub-files.json'), JSON.stringify({ ...listing, later: 1 }));
+    const options = { id, revision, modelsDirectory: directory, dataDirectory: directory };
+    expect(await findFetched(options)).not.toBeNull();
+  });
+
   test('the files of small state, also with a field more', async () => {
     const directory = await copyOf(version);
-    for (const name of ['tuning.json', 'measured-rates.json', 'model-places.json']) {
-      const content = await json(directory, name);
-      await writeFile(join(directory, name), JSON.stringify({ ...content, later: 1 }));
-    }
+    for (const name of SMALL_STATE) await addFields(directory, name);
     const { model } = MANIFEST;
     expect(await new TuningCache(directory).get(model, LIMITS)).toMatchObject({ processes: 2 });
     expect(await measuredRate(directory, model)).toMatchObject({ tokensPerSecond: 100 });
     expect(await findModelPlace(directory, model.hash)).toBe('/models');
+  });
+});
+
+describe('a file of small state', () => {
+  const { model } = MANIFEST;
+  const tuning = { processes: 1, threadsPerProcess: 1, microBatchTokens: 512 };
+  const write: Record<(typeof SMALL_STATE)[number], (directory: string) => Promise<void>> = {
+    'tuning.json': (directory) => new TuningCache(directory).set({ ...model, dtype: 'fp32' }, LIMITS, tuning),
+    'measured-rates.json': (directory) => rememberRate(directory, runOf({ ...model, hash: 'e'.repeat(64) })),
+    'model-places.json': (directory) =>
+      rememberModelPlace(
+        directory,
+        { spec: { ...model, hash: 'e'.repeat(64) }, modelsDirectory: '/more' },
+        '/usual',
+      ),
+  };
+
+  test.each(SMALL_STATE)(
+    '%s keeps what a newer program of its version added when it is written',
+    async (name) => {
+      const directory = await copyOf('1');
+      const before = await addFields(directory, name);
+      await write[name](directory);
+      const after = (await json(directory, name)) as typeof before;
+      expect(after).toMatchObject({ ...before, entries: before.entries });
+      expect(Object.keys(after.entries)).toHaveLength(Object.keys(before.entries).length + 1);
+    },
+  );
+
+  test.each(SMALL_STATE)('%s is left as it is by a write when a newer version wrote it', async (name) => {
+    for (const newer of [
+      { version: 2, entries: {} },
+      { version: 7, rows: [] },
+    ]) {
+      const directory = await copyOf('1');
+      await writeFile(join(directory, name), JSON.stringify(newer));
+      await write[name](directory);
+      expect(await json(directory, name)).toEqual(newer);
+    }
+  });
+
+  test.each(SMALL_STATE)('%s that was cut off is empty, and written anew', async (name) => {
+    const directory = await copyOf('1');
+    const text = await readFile(join(directory, name), 'utf8');
+    await writeFile(join(directory, name), text.slice(0, text.length / 2));
+    await write[name](directory);
+    const { entries } = (await json(directory, name)) as { entries: object };
+    expect(Object.keys(entries)).toHaveLength(1);
   });
 });
 

@@ -207,6 +207,37 @@ describe('the private Redis', () => {
     expect(await answers(inject('redisUrl'))).toBe(true);
   });
 
+  test('whose state file has fields of a newer program is joined; a newer version’s file is refused and kept', async () => {
+    const directory = await temporaryDirectory();
+    const file = join(directory, 'redis', 'server.json');
+    const lease = await acquire(directory);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, JSON.stringify({ ...(JSON.parse(text) as object), later: 1 }));
+    const joined = await acquire(directory);
+    expect(joined.origin).toBe('joined');
+    await joined.close();
+    const newer = JSON.stringify({ version: 2, where: 'elsewhere' });
+    await writeFile(file, newer);
+    await expect(acquire(directory)).rejects.toMatchObject({ code: 'VERSION_UNSUPPORTED' });
+    expect(await readFile(file, 'utf8')).toBe(newer);
+    await lease.close();
+  });
+
+  test('that runs is not joined by a second server on its data when its state file is cut off', async () => {
+    const directory = await temporaryDirectory();
+    const file = join(directory, 'redis', 'server.json');
+    const lease = await acquire(directory);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.slice(0, 30));
+    await expect(acquire(directory)).rejects.toMatchObject({
+      message: expect.stringMatching(/damaged/) as string,
+    });
+    await lease.close();
+    const again = await acquire(directory);
+    expect(again.origin).toBe('started');
+    await again.close();
+  });
+
   test('no Redis and nothing may be installed: one message with the commands', async () => {
     const bench = await testBench({ REDIS_URL: '', PATH: '', EMBEDLINE_NO_INSTALL: '1' });
     const result = await bench.run(['status']);

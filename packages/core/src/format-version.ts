@@ -19,14 +19,24 @@ const versionedSchema = z.object({ version: z.int().positive() });
 /**
  * Tells what a newer program wrote from what is damaged or forged.
  * @param value what was read, of whatever shape
- * @throws EmbedlineError VERSION_UNSUPPORTED when it says that it is of a newer version
+ * @param reads the newest version that this program reads
+ * @returns the version that it says, if that is a newer one; else null
  */
-export function assertNotNewer(what: string, value: unknown): void {
+export function newerVersion(value: unknown, reads: number): number | null {
   const parsed = versionedSchema.safeParse(value);
-  if (!parsed.success || parsed.data.version <= FORMAT_VERSION) return;
+  return parsed.success && parsed.data.version > reads ? parsed.data.version : null;
+}
+
+/**
+ * @param reads defaults to the version of run records and jobs
+ * @throws EmbedlineError VERSION_UNSUPPORTED when a value says that it is of a newer version
+ */
+export function assertNotNewer(what: string, value: unknown, reads: number = FORMAT_VERSION): void {
+  const version = newerVersion(value, reads);
+  if (version === null) return;
   throw new EmbedlineError(
     'VERSION_UNSUPPORTED',
-    `${what} was written by a newer version of embedline (format ${parsed.data.version}; this one reads up to ` +
-      `${FORMAT_VERSION}). Update embedline on this machine.`,
+    `${what} was written by a newer version of embedline (format ${version}; this one reads up to ${reads}). ` +
+      `Update embedline on this machine.`,
   );
 }

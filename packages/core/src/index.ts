@@ -44,7 +44,7 @@ export {
   textHash,
 } from './ids.ts';
 export { format1ModelHash } from './embedder/format-1-hash.ts';
-export { FORMAT_VERSION } from './format-version.ts';
+export { FORMAT_VERSION, newerVersion } from './format-version.ts';
 export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';

@@ -54,10 +54,18 @@ const NO_SCHEDULES =
 /** `embedline schedule list`. @returns the exit code */
 export async function listSchedules(flags: ScheduleFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
-  const listed = await (await openSchedules(context, releasers)).list();
+  const schedules = await openSchedules(context, releasers);
+  const listed = await schedules.list();
+  const newer = await schedules.newer();
   if (flags.json === true) for (const schedule of listed) printJson(context.stdout, schedule);
-  else if (listed.length === 0) printLine(context.stdout, NO_SCHEDULES);
-  else printLine(context.stdout, render(listed, context.style));
+  else if (listed.length === 0 && newer.length === 0) printLine(context.stdout, NO_SCHEDULES);
+  else if (listed.length > 0) printLine(context.stdout, render(listed, context.style));
+  if (newer.length > 0)
+    notice(
+      context,
+      `Not shown, since a newer version of embedline has set them: ${newer.map(safeText).join(', ')}. ` +
+        `Its servers run them. Update embedline on this machine.`,
+    );
   if (listed.length > 0)
     await tellLostRuns(
       listed.map(({ pipeline }) => pipeline),

@@ -12,18 +12,21 @@ export const schedules: Check = {
       if (file === null) return [];
       const set = new Schedules({ connection: redis, prefix: surroundings.context.config.prefix });
       try {
-        return compare(file, await set.list());
+        return compare(file, await set.list(), await set.newer());
       } finally {
         await set.close();
       }
     }),
 };
 
-function compare(file: ConfigFile, listed: readonly ListedSchedule[]): Finding[] {
+function compare(file: ConfigFile, listed: readonly ListedSchedule[], newer: readonly string[]): Finding[] {
   const inRedis = new Map(listed.map((schedule) => [schedule.pipeline, schedule]));
   const findings = [
     ...listed.filter(({ pipeline }) => !file.pipelines.has(pipeline)).flatMap(examineForeign),
-    ...[...file.pipelines].flatMap(([name, { schedule }]) => compareOne(name, schedule, inRedis.get(name))),
+    ...[...file.pipelines].flatMap(([name, { schedule }]) =>
+      newer.includes(name) ? [] : compareOne(name, schedule, inRedis.get(name)),
+    ),
+    ...newer.map(setByNewer),
     ...listed.filter(({ pipeline, servers }) => file.pipelines.has(pipeline) && servers === 0).map(unserved),
   ];
   return findings.length > 0 ? findings : [ok('schedules', `${listed.length} set, as in the file`)];
@@ -41,6 +44,11 @@ function examineForeign({ pipeline, source, servers }: ListedSchedule): Finding[
       `embedline schedule remove ${pipeline}`,
     ),
   ];
+}
+
+function setByNewer(pipeline: string): Finding {
+  const found = `${pipeline} is scheduled by a newer version of embedline: servers of this version do not run it.`;
+  return warning('schedules', found, 'Update embedline on this machine.');
 }
 
 function unserved({ pipeline }: ListedSchedule): Finding {

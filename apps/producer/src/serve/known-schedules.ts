@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   checkStateFolder,
   isEmbedlineError,
+  newerVersion,
   openStateFolder,
   readPrivateFile,
   redactUrl,
@@ -13,11 +14,15 @@ import {
 } from '@embedline/core';
 import { z } from 'zod';
 
-const storedSchema = z.object({
-  version: z.literal(1),
-  records: z.record(z.string(), scheduleRecordSchema),
-  served: z.record(z.string(), z.int().min(0)),
+/** Of the format of the file; see docs/formats.md. */
+const KNOWN_VERSION = 1;
+
+const storedSchema = z.looseObject({
+  version: z.literal(KNOWN_VERSION),
+  records: z.record(z.string(), z.unknown()),
+  served: z.record(z.string(), z.unknown()),
 });
+const servedSchema = z.int().min(0);
 
 const FOLDER = 'schedules';
 const NOTHING: ScheduleSnapshot = { records: new Map(), served: new Map() };
@@ -67,27 +72,43 @@ export class KnownSchedules {
 
   async #write(snapshot: ScheduleSnapshot): Promise<void> {
     const stored = JSON.stringify({
-      version: 1,
+      version: KNOWN_VERSION,
       records: Object.fromEntries(snapshot.records),
       served: Object.fromEntries(snapshot.served),
     } satisfies z.input<typeof storedSchema>);
     if (stored === this.#stored) return;
+    // A newer version's file is its own.
+    if (newerVersion(await readFile(this.#home, this.#name), KNOWN_VERSION) !== null) return;
     // Whole or not at all: another server of this machine may read it.
     await writePrivateFile(join(openStateFolder(this.#home, FOLDER), this.#name), stored);
     this.#stored = stored;
   }
 }
 
+/** A file that is damaged, or a newer version's, is as good as absent; so is an entry that is damaged. */
 async function readSnapshot(home: string, name: string): Promise<ScheduleSnapshot> {
-  if (!checkStateFolder(home, FOLDER)) return NOTHING;
+  const parsed = storedSchema.safeParse(await readFile(home, name));
+  if (!parsed.success) return NOTHING;
+  const { records, served } = parsed.data;
+  return { records: readable(records, scheduleRecordSchema), served: readable(served, servedSchema) };
+}
+
+function readable<T>(entries: Readonly<Record<string, unknown>>, schema: z.ZodType<T>): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const [pipeline, entry] of Object.entries(entries)) {
+    const parsed = schema.safeParse(entry);
+    if (parsed.success) found.set(pipeline, parsed.data);
+  }
+  return found;
+}
+
+/** The JSON value in the file; null where there is none. @throws EmbedlineError STATE_UNSAFE */
+async function readFile(home: string, name: string): Promise<unknown> {
+  if (!checkStateFolder(home, FOLDER)) return null;
   try {
-    const text = await readPrivateFile(join(home, FOLDER, name));
-    const parsed = storedSchema.safeParse(JSON.parse(text ?? 'null'));
-    if (!parsed.success) return NOTHING;
-    const { records, served } = parsed.data;
-    return { records: new Map(Object.entries(records)), served: new Map(Object.entries(served)) };
+    return JSON.parse((await readPrivateFile(join(home, FOLDER, name))) ?? 'null') as unknown;
   } catch (error) {
     if (isEmbedlineError(error, 'STATE_UNSAFE')) throw error;
-    return NOTHING;
+    return null;
   }
 }

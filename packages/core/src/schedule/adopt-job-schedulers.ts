@@ -17,7 +17,7 @@ export async function adoptJobSchedulers(queue: Queue, store: ScheduleStore): Pr
       sinceMs: Math.max(0, (next ?? Date.now()) - 1),
       owedMs: null,
     });
-    if (record.success && request?.pipeline === key)
+    if (record.success && request?.pipeline === key && !(await store.read()).newer.includes(key))
       await store.change(key, (before) => (before === null ? record.data : undefined));
     await queue.removeJobScheduler(key);
   }

@@ -1,4 +1,4 @@
-import type { IngestRequest, Overlap } from './ingest-request.ts';
+import { REQUEST_VERSION, type IngestRequest, type Overlap } from './ingest-request.ts';
 
 /** Finished jobs say nothing that the results do not say; failed ones are kept a week for whoever looks. */
 export const INGEST_JOB_OPTIONS = Object.freeze({
@@ -8,7 +8,7 @@ export const INGEST_JOB_OPTIONS = Object.freeze({
 
 /** The request that a schedule makes. */
 export function scheduledRequest(pipeline: string, overlap: Overlap): IngestRequest {
-  return { version: 1, pipeline, kind: 'scheduled', overlap, options: {} };
+  return { version: REQUEST_VERSION, pipeline, kind: 'scheduled', overlap, options: {} };
 }
 
 /** One job for each time of a schedule, whichever server makes it and however often. */

@@ -41,10 +41,12 @@ export async function keepSchedules(options: KeepOptions): Promise<ScheduleSnaps
   for (const [pipeline, tickMs] of known.served) await store.markServed(pipeline, tickMs, nowMs);
   if (!(await store.isKept())) await restore(store, known, onChange);
   const others = (await listServers(redis, prefix, nowMs)).filter(({ id }) => id !== server.id);
-  const standing = (await store.read()).records;
+  const { records: standing, newer } = await store.read();
   const byPipeline = new Map(wanted.map((schedule) => [schedule.pipeline, schedule]));
-  for (const pipeline of new Set([...standing.keys(), ...byPipeline.keys()]))
-    await keepOne(pipeline, byPipeline.get(pipeline) ?? null, { ...options, store, others, nowMs });
+  for (const pipeline of new Set([...standing.keys(), ...byPipeline.keys()])) {
+    if (newer.includes(pipeline)) onChange(leftToNewer(pipeline));
+    else await keepOne(pipeline, byPipeline.get(pipeline) ?? null, { ...options, store, others, nowMs });
+  }
   return store.read();
 }
 
@@ -94,11 +96,20 @@ async function restore(
   known: ScheduleSnapshot,
   onChange: (message: string) => void,
 ): Promise<void> {
+  const { newer } = await store.read();
   for (const [pipeline, record] of known.records) {
+    if (newer.includes(pipeline)) continue;
     const there = await store.change(pipeline, (before) => (before === null ? record : undefined));
     if (there === record) onChange(`Redis had lost the schedule of ${pipeline}: it is set again.`);
   }
   await store.markKept();
+}
+
+function leftToNewer(pipeline: string): string {
+  return (
+    `The schedule of ${pipeline} was set by a newer version of embedline, whose servers run it; it is left as it is. ` +
+    `Update embedline on this machine.`
+  );
 }
 
 type Decision =

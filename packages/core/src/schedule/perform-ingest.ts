@@ -1,5 +1,6 @@
 import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { EmbedlineError, messageOf } from '../errors.ts';
+import { newerVersion } from '../format-version.ts';
 import { Outages } from '../outages.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { redisNowMs } from '../redis/clock.ts';
@@ -9,6 +10,8 @@ import { tickOfJobId } from './ingest-queue.ts';
 import {
   ingestRequestSchema,
   MAX_MESSAGE_CHARACTERS,
+  REQUEST_VERSION,
+  unknownOptions,
   type IngestRequest,
   type IngestResult,
 } from './ingest-request.ts';
@@ -64,6 +67,8 @@ const MAX_CLOCK_SKEW_MS = 5_000;
 const RETRY_MS = 2_000;
 /** A request for a pipeline that other servers know is back in the queue after this long. */
 const ELSEWHERE_MS = 1_000;
+/** What this server cannot read is offered again after this long, to whichever server takes it then. */
+const LEFT_TO_NEWER_MS = 5_000;
 /** A waiting request that its server died with gives up its place after this long. */
 const WAITING_TTL_MS = 60_000;
 
@@ -79,14 +84,27 @@ export async function performIngest(
   options: Performing,
 ): Promise<string> {
   const { execute, signal, redis } = options;
+  if (newerVersion(job.data, REQUEST_VERSION) !== null) {
+    options.onError(
+      `An ingest was asked for by a newer version of embedline: it is left to a server of that version. ` +
+        `Update embedline on this machine.`,
+    );
+    return toDelayed(job, Date.now() + LEFT_TO_NEWER_MS, token);
+  }
   const parsed = ingestRequestSchema.safeParse(job.data);
   if (!parsed.success) {
     // Not what is wrong with it: that would repeat whatever somebody wrote there.
-    const message = `A job in the queue of ingests is none of embedline's: it is dropped. If others write to this Redis, give embedline its own.`;
+    const message = `A job in the queue of ingests was not written by embedline, or is damaged: it is dropped. If other programs write to this Redis, give embedline its own.`;
     options.onError(message);
     throw new UnrecoverableError(message);
   }
   const request = parsed.data;
+  const unknown = unknownOptions(request);
+  if (unknown.length > 0)
+    options.onError(
+      `An ingest of ${request.pipeline} was asked for with options of a newer version of embedline: it is done ` +
+        `without them. Update embedline on this machine.`,
+    );
   if (await isEarly(job, options)) return toDelayed(job, scheduledFor(job) ?? 0, token);
   if (options.serves?.(request.pipeline) === false && (await isServedElsewhere(request.pipeline, options)))
     return toDelayed(job, Date.now() + ELSEWHERE_MS, token);

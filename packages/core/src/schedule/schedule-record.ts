@@ -12,10 +12,13 @@ export interface Schedule extends Timetable {
 }
 
 /** A configuration file on a machine. */
-const configFileSchema = z.object({ host: z.string().max(255), path: z.string().max(4096) });
-export type ConfigFileSource = z.infer<typeof configFileSchema>;
+const configFileSchema = z.looseObject({ host: z.string().max(255), path: z.string().max(4096) });
+export interface ConfigFileSource {
+  readonly host: string;
+  readonly path: string;
+}
 
-const timetableSchema = z.object({
+const timetableSchema = z.looseObject({
   cron: z.string().max(200),
   timeZone: z.string().max(100),
   overlap: overlapSchema,
@@ -24,7 +27,7 @@ const timetableSchema = z.object({
 /** Who said so: a configuration file, through a server that keeps Redis in step with it, or `embedline schedule set`. */
 const sourceSchema = z.discriminatedUnion('kind', [
   configFileSchema.extend({ kind: z.literal('file') }),
-  z.object({
+  z.looseObject({
     kind: z.literal('command'),
     /** What a file said when the command was given. The command stands until that file says something else. */
     over: timetableSchema.extend(configFileSchema.shape).nullable(),
@@ -34,10 +37,13 @@ export type ScheduleSource = z.infer<typeof sourceSchema>;
 
 const timeMsSchema = z.int().min(0).max(8.64e15);
 
-/** A schedule as it is stored. */
+/** Of the format of a stored schedule; see docs/formats.md. */
+export const SCHEDULE_VERSION = 1 as const;
+
+/** A schedule as it is stored. Fields that a newer program of the same version added are kept. */
 export const scheduleRecordSchema = timetableSchema
   .extend({
-    version: z.literal(1),
+    version: z.literal(SCHEDULE_VERSION),
     source: sourceSchema,
     /** Times up to this one are not its own: it was not set yet. */
     sinceMs: timeMsSchema,
@@ -79,7 +85,7 @@ export function replaceTimetable(
   servedMs: number | null,
   nowMs: number,
 ): ScheduleRecord {
-  const timetable = { version: 1 as const, cron, timeZone, overlap, source };
+  const timetable = { version: SCHEDULE_VERSION, cron, timeZone, overlap, source };
   if (before === null) return { ...timetable, sinceMs: nowMs, owedMs: null };
   if (before.cron === cron && before.timeZone === timeZone)
     return { ...timetable, sinceMs: before.sinceMs, owedMs: before.owedMs };

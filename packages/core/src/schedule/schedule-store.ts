@@ -1,10 +1,16 @@
 import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
-import { parseStored } from '../redis/stored-value.ts';
+import { assertNotNewer } from '../format-version.ts';
+import { newerVersionOfStored, parseStored } from '../redis/stored-value.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
 import { runScript, script } from '../run/run-scripts.ts';
 import { ingestRequestSchema } from './ingest-request.ts';
-import { MOST_AHEAD_MS, scheduleRecordSchema, type ScheduleRecord } from './schedule-record.ts';
+import {
+  MOST_AHEAD_MS,
+  SCHEDULE_VERSION,
+  scheduleRecordSchema,
+  type ScheduleRecord,
+} from './schedule-record.ts';
 
 /** Sets, or with an empty text removes, the value of a field that is what the caller read, or is absent as it was then. */
 const REPLACE = script(`
@@ -27,10 +33,16 @@ export interface ScheduleSnapshot {
   readonly served: ReadonlyMap<string, number>;
 }
 
+/** What stands in Redis. */
+export interface StoredSchedules extends ScheduleSnapshot {
+  /** Pipelines whose schedule a newer program has set: it is left to its servers. */
+  readonly newer: readonly string[];
+}
+
 const pipelineSchema = ingestRequestSchema.shape.pipeline;
 const timeSchema = z.coerce.number().int().min(0).max(8.64e15);
 
-/** The schedules in Redis. What is not readable there is as good as absent. */
+/** The schedules in Redis. What is damaged there is as good as absent; what a newer program wrote is left as it is. */
 export class ScheduleStore {
   readonly #redis: RedisConnection;
   readonly #keys: RunKeys;
@@ -40,7 +52,7 @@ export class ScheduleStore {
     this.#keys = runKeys(prefix);
   }
 
-  async read(): Promise<ScheduleSnapshot> {
+  async read(): Promise<StoredSchedules> {
     const [records, served] = await Promise.all([
       this.#redis.hgetall(this.#keys.schedules),
       this.#redis.hgetall(this.#keys.servedTicks),
@@ -48,6 +60,7 @@ export class ScheduleStore {
     return {
       records: parseFields(records, (text) => parseStored(text, scheduleRecordSchema)),
       served: parseFields(served, (text) => timeSchema.safeParse(text).data ?? null),
+      newer: [...parseFields(records, (text) => newerVersionOfStored(text, SCHEDULE_VERSION)).keys()],
     };
   }
 
@@ -55,6 +68,7 @@ export class ScheduleStore {
    * Changes the record of a pipeline, whoever else does so at the same time.
    * @param change what becomes of it: null removes it, undefined leaves it as it is
    * @returns what is there now
+   * @throws EmbedlineError VERSION_UNSUPPORTED when a newer program has set it
    */
   async change(
     pipeline: string,
@@ -62,6 +76,7 @@ export class ScheduleStore {
   ): Promise<ScheduleRecord | null> {
     for (;;) {
       const text = (await this.#redis.hget(this.#keys.schedules, pipeline)) ?? '';
+      assertNotNewer(`The schedule of ${pipeline}`, parseStored(text, z.unknown()), SCHEDULE_VERSION);
       const before = parseStored(text, scheduleRecordSchema);
       const served = timeSchema.safeParse(await this.#redis.hget(this.#keys.servedTicks, pipeline));
       const after = change(before, served.data ?? null);

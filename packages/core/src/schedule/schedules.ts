@@ -9,6 +9,7 @@ import { adoptJobSchedulers } from './adopt-job-schedulers.ts';
 import { assertCron, nextFireTimes } from './cron.ts';
 import {
   ingestResultSchema,
+  REQUEST_VERSION,
   type IngestRequest,
   type IngestRequestOptions,
   type IngestResult,
@@ -69,7 +70,7 @@ export class Schedules {
    * Sets or replaces the schedule of a pipeline. An ingest that is due already stays due.
    * @param file what a configuration file says: the same makes the schedule the file's, another one stands over it until
    * the file is edited; null when no file is known
-   * @throws EmbedlineError USAGE
+   * @throws EmbedlineError USAGE; VERSION_UNSUPPORTED when a newer version has set it
    */
   async set(schedule: Schedule, file: FileSays | null = null): Promise<void> {
     assertCron(schedule);
@@ -93,6 +94,11 @@ export class Schedules {
       });
       return existed;
     });
+  }
+
+  /** Pipelines whose schedule a newer version of embedline has set: they are not listed, nor changed. */
+  newer(): Promise<readonly string[]> {
+    return this.#ask('Reading the schedules from Redis', async () => (await this.#store.read()).newer);
   }
 
   /** By pipeline. */
@@ -119,7 +125,13 @@ export class Schedules {
 
   /** Asks whoever serves for an ingest. @returns the id of the request */
   async request(pipeline: string, options: IngestRequestOptions): Promise<string> {
-    const data: IngestRequest = { version: 1, pipeline, kind: 'detached', overlap: 'queue-one', options };
+    const data: IngestRequest = {
+      version: REQUEST_VERSION,
+      pipeline,
+      kind: 'detached',
+      overlap: 'queue-one',
+      options: { ...options },
+    };
     const jobId = `detached-${randomUUID()}`;
     await this.#ask('Asking for an ingest in Redis', () =>
       this.#queue.add('ingest', data, { ...INGEST_JOB_OPTIONS, jobId }),

@@ -1,6 +1,6 @@
 import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
-import { parseStored } from '../redis/stored-value.ts';
+import { newerVersionOfStored, parseStored } from '../redis/stored-value.ts';
 import { runKeys } from '../run/run-keys.ts';
 import { ingestRequestSchema } from './ingest-request.ts';
 import type { ConfigFileSource } from './schedule-record.ts';
@@ -14,8 +14,11 @@ export interface Server extends ConfigFileSource {
 /** A server that was not seen for so long is gone: it looks at its file every minute. */
 const GONE_AFTER_MS = 180_000;
 
-const storedSchema = z.object({
-  version: z.literal(1),
+/** Of the format of a server's entry; see docs/formats.md. */
+const SERVER_VERSION = 1;
+
+const storedSchema = z.looseObject({
+  version: z.literal(SERVER_VERSION),
   host: z.string().max(255),
   path: z.string().max(4096),
   pipelines: z.array(ingestRequestSchema.shape.pipeline).max(10_000),
@@ -32,7 +35,7 @@ export async function announceServer(
   nowMs: number,
 ): Promise<void> {
   const stored: z.infer<typeof storedSchema> = {
-    version: 1,
+    version: SERVER_VERSION,
     host,
     path,
     pipelines: [...pipelines],
@@ -45,12 +48,13 @@ export async function withdrawServer(redis: RedisConnection, prefix: string, id:
   await redis.hdel(runKeys(prefix).servers, id);
 }
 
-/** Servers that were seen lately; those that were not are forgotten. */
+/** Servers that were seen lately; those that were not are forgotten. What a newer version wrote is its own to forget. */
 export async function listServers(redis: RedisConnection, prefix: string, nowMs: number): Promise<Server[]> {
   const { servers: key } = runKeys(prefix);
   const servers: Server[] = [];
   for (const [id, text] of Object.entries(await redis.hgetall(key))) {
     const stored = parseStored(text, storedSchema, MAX_CHARACTERS);
+    if (newerVersionOfStored(text, SERVER_VERSION, MAX_CHARACTERS) !== null) continue;
     if (stored === null || nowMs - stored.seenMs > GONE_AFTER_MS) await redis.hdel(key, id);
     else servers.push({ id, host: stored.host, path: stored.path, pipelines: stored.pipelines });
   }

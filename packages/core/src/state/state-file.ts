@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isEmbedlineError } from '../errors.ts';
+import { newerVersion } from '../format-version.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 import { checkStateFolder, openStateFolder } from './state-folder.ts';
 
@@ -34,32 +35,44 @@ const MAX_ENTRIES = 10_000;
  * @throws EmbedlineError STATE_UNSAFE for a folder or file that others may write, and for a link
  */
 export async function readStateFile<Entry>(state: StateFile<Entry>): Promise<StateFileContent<Entry>> {
-  const text = await readText(state);
-  const value = parseJson(text);
-  const parsed = versioned.safeParse(value);
-  if (parsed.success && parsed.data.version > state.version)
-    return { kind: 'newer', version: parsed.data.version };
-  const unversioned = z.record(z.string(), z.unknown()).catch({}).parse(value);
-  const all = parsed.success ? parsed.data.entries : unversioned;
+  const found = await readVersioned(state);
+  if (found.version > state.version) return { kind: 'newer', version: found.version };
   const entries = Object.create(null) as Record<string, Entry>;
-  for (const [key, one] of Object.entries(all).slice(-MAX_ENTRIES)) {
+  for (const [key, one] of Object.entries(found.entries).slice(-MAX_ENTRIES)) {
     const entry = state.entry.safeParse(one);
     if (entry.success) entries[key] = entry.data;
   }
   return { kind: 'read', entries };
 }
 
-/** Sets one entry, in one step. Does nothing where nothing can be written, and leaves a newer program's file alone. */
+/** Whatever its version: a file of a newer one need not have entries. */
+async function readVersioned(state: StateFile<unknown>): Promise<z.infer<typeof versioned>> {
+  const value = parseJson(await readText(state));
+  const version = newerVersion(value, state.version);
+  if (version !== null) return { version, entries: {} };
+  const parsed = versioned.safeParse(value);
+  if (parsed.success) return parsed.data;
+  return { version: state.version, entries: z.record(z.string(), z.unknown()).catch({}).parse(value) };
+}
+
+/**
+ * Sets one entry, in one step. Does nothing where nothing can be written, leaves a newer program's file alone, and keeps
+ * what one of the same version added.
+ */
 export async function writeStateEntry<Entry>(
   state: StateFile<Entry>,
   key: string,
   entry: Entry,
 ): Promise<void> {
-  const found = await readStateFile(state);
-  if (found.kind === 'newer') return;
+  const found = await readVersioned(state);
+  if (found.version > state.version) return;
   const others = Object.entries(found.entries).filter(([other]) => other !== key);
   const kept = others.slice(Math.max(0, others.length + 1 - state.maxEntries));
-  const content = { version: state.version, entries: { ...Object.fromEntries(kept), [key]: entry } };
+  const content = {
+    ...found,
+    version: state.version,
+    entries: { ...Object.fromEntries(kept), [key]: entry },
+  };
   try {
     const folder = openStateFolder(state.home);
     await writePrivateFile(join(folder, state.name), `${JSON.stringify(content, null, 2)}\n`);

@@ -23,9 +23,9 @@ export interface HubFile {
 
 export const hubFilesSchema = z.record(
   z.string(),
-  z.strictObject({
+  z.object({
     size: z.int().min(0),
-    digest: z.strictObject({
+    digest: z.object({
       algorithm: z.enum(['sha256', 'git-sha1']),
       hex: z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/),
     }),

@@ -19,7 +19,14 @@ export interface HubModel {
 
 /** The hub's list of a commit's files, kept beside them: with it, what was fetched is found again without a network. */
 const LISTING_FILE = 'hub-files.json';
-const listingSchema = z.strictObject({ id: z.string(), revision: revisionSchema, files: hubFilesSchema });
+/** Of the format of that file; see docs/formats.md. Files that say none are of version 1. */
+const LISTING_VERSION = 1;
+const listingSchema = z.object({
+  version: z.literal(LISTING_VERSION).default(LISTING_VERSION),
+  id: z.string(),
+  revision: revisionSchema,
+  files: hubFilesSchema,
+});
 
 /** A hub model that was fetched before, of exactly the wanted commit; null when it is not here. */
 export async function findFetched(options: ResolveModelOptions): Promise<HubModel | null> {
@@ -58,7 +65,7 @@ export async function openHubModel(options: ResolveModelOptions): Promise<HubMod
     );
   const { directory } = placeOf(options, revision);
   openStateFolder(options.dataDirectory, 'hub');
-  await writeListing(directory, { id, revision, files });
+  await writeListing(directory, { version: LISTING_VERSION, id, revision, files });
   return modelOf(options, revision, files, hub);
 }
 
