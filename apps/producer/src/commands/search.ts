@@ -47,17 +47,26 @@ export async function searchCommand(
     );
   const [vector] = vectors;
   if (vector === undefined) throw new Error('The embedder returned no vector. This is a bug in embedline.');
+  const damaged: string[] = [];
   const hits = await points.search({
     vector,
     limit: flags.limit,
     filter,
     exact: flags.exact === true,
+    onDamaged: (id) => damaged.push(id),
     signal,
   });
   if (flags.json === true) for (const hit of hits) printJson(context.stdout, hitJson(hit));
   else printLine(context.stdout, renderHits(text, hits, context.style));
+  if (damaged.length > 0) notice(context, describeDamaged(damaged, flags.collection));
   if (hits.length === 0) await explainEmpty(points, filter, context);
   return EXIT.done;
+}
+
+function describeDamaged(ids: readonly string[], collection: string): string {
+  const points =
+    ids.length === 1 ? `Point ${ids[0]} was` : `${ids.length} points (${ids[0]} and others) were`;
+  return `${points} left out: embedline cannot have written what is stored there. Check ${collection} with embedline verify --repair.`;
 }
 
 /** On stderr, so that programs that read the hits are not disturbed. */

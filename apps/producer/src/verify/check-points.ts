@@ -58,7 +58,7 @@ export async function checkPoints(options: CheckPointsOptions): Promise<CheckedP
 }
 
 function problemOf(point: StoredPoint | undefined, options: CheckPointsOptions): string | null {
-  if (point === undefined) return 'it has no vector';
+  if (point === undefined) return 'it has no vector, or its payload is not of embedline';
   const { chunk, vector } = point;
   const { pipeline, passagePrefix, embedTitle } = options;
   if (chunk.pipeline !== pipeline || pointId(pipeline, chunk.documentId, chunk.chunkIndex) !== chunk.id)

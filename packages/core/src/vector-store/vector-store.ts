@@ -108,6 +108,8 @@ export interface SearchQuery extends ReadOptions {
   readonly filter?: SearchFilter;
   /** Compare with every point instead of an index. Defaults to false. */
   readonly exact?: boolean;
+  /** Told the id of each point that would be a hit and is left out, because embedline cannot have written its payload. */
+  readonly onDamaged?: ((id: string) => void) | undefined;
 }
 
 export interface SearchHit {
@@ -132,7 +134,7 @@ export interface GenerationPoints {
   fingerprints(ids: readonly string[], options?: ReadOptions): Promise<Map<string, StoredFingerprint>>;
   /** For up to 1,000 text hashes, the id of one point that has it. */
   findByTextHash(hashes: readonly string[], options?: ReadOptions): Promise<Map<string, string>>;
-  /** Whole points by id; up to 1,000 ids a call. */
+  /** Whole points by id; up to 1,000 ids a call. One whose payload embedline cannot have written is absent. */
   retrieve(ids: readonly string[], options?: ReadOptions): Promise<Map<string, StoredPoint>>;
   /** Any number of points; split into requests by count and bytes. @throws STORE_REJECTED for a bad point */
   upsert(points: readonly Point[], options: WriteOptions): Promise<void>;

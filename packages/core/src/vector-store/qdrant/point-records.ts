@@ -1,5 +1,6 @@
 import type { Schemas } from '@qdrant/js-client-rest';
-import { fromPayload, type PointPayload } from '../payload.ts';
+import type { PointPayload } from '../payload.ts';
+import { readPayload, toHit, toStoredPoint } from '../stored-payload.ts';
 import type { SearchHit, StoredFingerprint, StoredPoint } from '../vector-store.ts';
 import { VECTOR_NAME } from './write-bodies.ts';
 
@@ -16,21 +17,15 @@ export function toFingerprint({ id, payload }: Schemas['Record']): StoredFingerp
   };
 }
 
-export function toStoredPoint({ id, payload, vector }: Schemas['Record']): StoredPoint {
-  const stored = payload as unknown as PointPayload;
-  const numbers = (vector as Record<string, number[]> | null)?.[VECTOR_NAME] ?? [];
-  return {
-    chunk: fromPayload(String(id), stored),
-    vector: Float32Array.from(numbers),
-    runSequence: stored.run_sequence,
-    ...(stored.stale === true ? { stale: true } : {}),
-  };
+export function readRecord({ id, payload, vector }: Schemas['Record']): StoredPoint | null {
+  const numbers: unknown = (vector as Record<string, unknown> | null | undefined)?.[VECTOR_NAME];
+  return toStoredPoint(
+    String(id),
+    readPayload(payload),
+    Float32Array.from(Array.isArray(numbers) ? numbers.map(Number) : []),
+  );
 }
 
-export function toHit({ id, score, payload }: Schemas['ScoredPoint']): SearchHit {
-  const stored = payload as unknown as PointPayload;
-  const chunk = fromPayload(String(id), stored);
-  const { documentId, chunkIndex, text, title, start, end, metadata } = chunk;
-  const hit = { id: chunk.id, score, documentId, chunkIndex, text, title, start, end, metadata };
-  return stored.stale === true ? { ...hit, stale: true } : hit;
+export function readScored({ id, score, payload }: Schemas['ScoredPoint']): SearchHit | null {
+  return toHit(String(id), score, readPayload(payload));
 }

@@ -20,7 +20,8 @@ import type {
 import type { QdrantConnection } from './connection.ts';
 import { inParallel } from './in-parallel.ts';
 import { MetadataIndexes } from './metadata-indexes.ts';
-import { FINGERPRINT_FIELDS, toFingerprint, toHit, toStoredPoint } from './point-records.ts';
+import { FINGERPRINT_FIELDS, readRecord, readScored, toFingerprint } from './point-records.ts';
+import { hitsOf, pointsById } from '../stored-payload.ts';
 import { byDocument, byPipeline, notNewerThan } from './qdrant-filter.ts';
 import { sendFiltered } from './served-filter.ts';
 import { payloadBodies, staleBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
@@ -88,7 +89,7 @@ export class QdrantPoints implements GenerationPoints {
       (client) => client.retrieve(this.#name, request),
       { signal },
     );
-    return new Map(found.map((record) => [String(record.id), toStoredPoint(record)]));
+    return pointsById(found.map(readRecord));
   }
 
   async upsert(points: readonly Point[], { runSequence, signal }: WriteOptions): Promise<void> {
@@ -166,6 +167,7 @@ export class QdrantPoints implements GenerationPoints {
     limit = 10,
     filter = [],
     exact = false,
+    onDamaged,
     signal,
   }: SearchQuery): Promise<readonly SearchHit[]> {
     const request = { query: Array.from(vector), using: VECTOR_NAME, limit, with_payload: true };
@@ -176,7 +178,10 @@ export class QdrantPoints implements GenerationPoints {
       signal,
       send: (client, own) => client.query(this.#name, { ...request, filter: own, params: { exact } }),
     });
-    return points.map(toHit);
+    return hitsOf(
+      points.map((point) => [String(point.id), readScored(point)]),
+      onDamaged,
+    );
   }
 
   async health({ signal }: ReadOptions = {}): Promise<Health> {

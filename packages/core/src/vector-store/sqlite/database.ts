@@ -131,15 +131,21 @@ export function translateErrors<T>(file: string, operation: () => T): T {
         );
       case 11: // SQLITE_CORRUPT
       case 26: // SQLITE_NOTADB
-        throw wrap(
-          'STORE_UNSUITABLE',
-          `${file} is damaged. Restore a copy, or ${wayOn(file)}, and ingest again.`,
-          false,
-        );
+        throw wrap('STORE_UNSUITABLE', damaged(file), false);
+      case 1: // SQLITE_ERROR, which is also what a function answers to a value that it cannot take
+        if (/malformed JSON|JSON path|vector|integer overflow/i.test((cause as Error).message))
+          throw wrap('STORE_UNSUITABLE', damaged(file), false);
+        throw cause;
+      case 20: // SQLITE_MISMATCH
+        throw wrap('STORE_UNSUITABLE', damaged(file), false);
       default:
         throw cause;
     }
   }
+}
+
+function damaged(file: string): string {
+  return `${file} is damaged. Restore a copy, or ${wayOn(file)}, and ingest again.`;
 }
 
 /** Without the file of a generation the rest of the store is still of use; without the catalogue nothing is. */
@@ -180,7 +186,7 @@ function defineFallbacks(database: DatabaseSync): void {
     hamming(a as Uint8Array, b as Uint8Array),
   );
   database.function('vec_distance_cosine', deterministic, (a, b) => {
-    const [left, right] = [toVector(a as Uint8Array), toVector(b as Uint8Array)];
+    const [left, right] = [toVector(a), toVector(b)];
     return 1 - left.reduce((sum, value, index) => sum + value * (right[index] ?? 0), 0);
   });
 }
@@ -193,8 +199,9 @@ function hamming(a: Uint8Array, b: Uint8Array): number {
   return distance;
 }
 
-/** Float32, little endian. The copy is needed: SQLite hands out bytes that may be unaligned. */
-export function toVector(bytes: Uint8Array): Float32Array {
+/** Float32, little endian; empty for what is not bytes of a vector. The copy is needed: SQLite hands out bytes that may be unaligned. */
+export function toVector(bytes: unknown): Float32Array {
+  if (!(bytes instanceof Uint8Array) || bytes.length % 4 !== 0) return new Float32Array();
   return new Float32Array(bytes.slice().buffer);
 }
 

@@ -1,5 +1,6 @@
 import type { ChunkRecord } from '../../document.ts';
-import { fromPayload, STALE_PAYLOAD_HASH, toPayload, type PointPayload } from '../payload.ts';
+import { STALE_PAYLOAD_HASH, toPayload } from '../payload.ts';
+import { parsePayload, toStoredPoint } from '../stored-payload.ts';
 import type { Health, StoredFingerprint, StoredPoint } from '../vector-store.ts';
 import { toVector } from './database.ts';
 
@@ -58,25 +59,22 @@ export function toFingerprint(row: Record<string, unknown>): StoredFingerprint {
   };
 }
 
-export function toStoredPoint(row: Record<string, unknown>): StoredPoint {
-  const payload = JSON.parse(String(row['payload'])) as PointPayload;
-  return {
-    chunk: fromPayload(String(row['id']), payload),
-    vector: toVector(row['v'] as Uint8Array),
-    runSequence: payload.run_sequence,
-    ...(payload.stale === true ? { stale: true } : {}),
-  };
+export function readRow(row: Record<string, unknown>): StoredPoint | null {
+  return toStoredPoint(String(row['id']), parsePayload(row['payload']), toVector(row['v']));
 }
 
 export const COUNT_ROWS =
   'SELECT (SELECT count(*) FROM point) AS points, (SELECT count(*) FROM vec) AS vectors, (SELECT count(*) FROM bit) AS bits';
+/** A payload that is not JSON has no fields. */
+export const SOUND_PAYLOAD = `CASE WHEN json_valid(payload) THEN payload ELSE '{}' END`;
 const REPEATED = ['pipeline', 'document_id', 'chunk_index', 'text_hash', 'payload_hash', 'run_sequence'];
 /** Needs the function `sign_bits`. */
 export const COUNT_CONTRADICTIONS = `
   SELECT count(*) AS n FROM point LEFT JOIN vec USING(pk) LEFT JOIN bit USING(pk)
-  WHERE ${REPEATED.map((name) => `${name} IS NOT json_extract(payload, '$.${name}')`).join(' OR ')}
+  WHERE CASE WHEN json_valid(payload) THEN
+    ${REPEATED.map((name) => `${name} IS NOT json_extract(payload, '$.${name}')`).join(' OR ')}
     OR document_mark IS NOT (payload -> '$.document_mark')
-    OR (v IS NOT NULL AND b IS NOT sign_bits(v))`;
+    OR (v IS NOT NULL AND b IS NOT sign_bits(v)) ELSE TRUE END`;
 
 /** What the counts of a file's rows say of its state. */
 export function examineRows([counts]: readonly Record<string, unknown>[], contradictions: number): Health {

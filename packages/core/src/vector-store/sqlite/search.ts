@@ -1,11 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fromPayload, type PointPayload } from '../payload.ts';
+import { hitsOf, parsePayload, toHit } from '../stored-payload.ts';
 import type { SearchHit, SearchQuery } from '../vector-store.ts';
 import { signBits, toBytes } from './database.ts';
 import { toSql, type SqlCondition } from './sql-filter.ts';
 
 /** Up to here, comparing with every vector is quick enough. */
 const EXACT_UP_TO_POINTS = 20_000;
+
+/** The functions refuse what is not a vector of this size; such a damaged row comes last, and ends no search. */
+const COSINE = `CASE WHEN typeof(v) = 'blob' AND length(v) = ? THEN vec_distance_cosine(v, ?) END`;
+const HAMMING = `CASE WHEN typeof(b) = 'blob' AND length(b) = ? THEN vec_distance_hamming(vec_bit(b), vec_bit(?)) END`;
+
 /**
  * Nearest points by cosine. In a large collection the sign bits choose candidates (Hamming distance), which are then
  * scored exactly: recall@10 of 0.99 and better on MiniLM vectors.
@@ -19,16 +24,20 @@ export function searchPoints(database: DatabaseSync, query: SearchQuery): Search
   const nearest = exact
     ? database
         .prepare(
-          `SELECT p.pk, vec_distance_cosine(v, ?) AS distance FROM point p CROSS JOIN vec ON vec.pk = p.pk
-           WHERE ${filter.sql} ORDER BY distance LIMIT ?`,
+          `SELECT p.pk, ${COSINE} AS distance FROM point p CROSS JOIN vec ON vec.pk = p.pk
+           WHERE ${filter.sql} ORDER BY distance NULLS LAST LIMIT ?`,
         )
-        .all(bytes, ...filter.values, limit)
+        .all(bytes.length, bytes, ...filter.values, limit)
     : nearestOfCandidates(database, query.vector, filter, candidateCount(total, query), limit);
   const payload = database.prepare('SELECT id, payload FROM point WHERE pk = ?');
-  return nearest.flatMap((row) => {
+  const found = nearest.flatMap((row) => {
     const point = payload.get(Number(row['pk']));
-    return point === undefined ? [] : [toHit(point, 1 - Number(row['distance']))];
+    if (point === undefined) return [];
+    const id = String(point['id']);
+    const score = row['distance'] === null ? Number.NaN : 1 - Number(row['distance']);
+    return [[id, toHit(id, score, parsePayload(point['payload']))] as const];
   });
+  return hitsOf(found, query.onDamaged);
 }
 
 function candidateCount(total: number, query: SearchQuery): number {
@@ -43,24 +52,18 @@ function nearestOfCandidates(
   candidates: number,
   limit: number,
 ) {
+  const bits = signBits(vector);
+  const bytes = toBytes(vector);
   const rows = database
     .prepare(
       `SELECT bit.pk FROM ${filter.values.length === 0 ? 'bit' : 'point p CROSS JOIN bit ON bit.pk = p.pk'}
-       WHERE ${filter.sql} ORDER BY vec_distance_hamming(vec_bit(b), vec_bit(?)) LIMIT ?`,
+       WHERE ${filter.sql} ORDER BY ${HAMMING} NULLS LAST LIMIT ?`,
     )
-    .all(...filter.values, signBits(vector), candidates);
+    .all(...filter.values, bits.length, bits, candidates);
   return database
     .prepare(
-      `SELECT pk, vec_distance_cosine(v, ?) AS distance FROM vec
-       WHERE pk IN (SELECT value FROM json_each(?)) ORDER BY distance LIMIT ?`,
+      `SELECT pk, ${COSINE} AS distance FROM vec
+       WHERE pk IN (SELECT value FROM json_each(?)) ORDER BY distance NULLS LAST LIMIT ?`,
     )
-    .all(toBytes(vector), JSON.stringify(rows.map((row) => row['pk'])), limit);
-}
-
-function toHit(row: Record<string, unknown>, score: number): SearchHit {
-  const payload = JSON.parse(String(row['payload'])) as PointPayload;
-  const chunk = fromPayload(String(row['id']), payload);
-  const { id, documentId, chunkIndex, text, title, start, end, metadata } = chunk;
-  const hit = { id, score, documentId, chunkIndex, text, title, start, end, metadata };
-  return payload.stale === true ? { ...hit, stale: true } : hit;
+    .all(bytes.length, bytes, JSON.stringify(rows.map((row) => row['pk'])), limit);
 }

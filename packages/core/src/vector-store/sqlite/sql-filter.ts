@@ -7,6 +7,7 @@ import {
   type SearchFilter,
   type ValueMatcher,
 } from '../filter/search-filter.ts';
+import { SOUND_PAYLOAD } from './point-rows.ts';
 
 /** A condition on rows of `point p`, and the values of its placeholders. */
 export interface SqlCondition {
@@ -32,7 +33,7 @@ export function toSql(filter: SearchFilter, database: DatabaseSync): SqlConditio
 function conditionOnField({ field, negated, anyOf }: FilterCondition): SqlCondition {
   const test = join(anyOf.map(elementTest), ' OR ');
   const places = jsonPaths(field).map((path) => ({
-    sql: `EXISTS (SELECT 1 FROM json_each(p.payload, ?) e WHERE ${test.sql})`,
+    sql: `EXISTS (SELECT 1 FROM json_each(${SOUND_PAYLOAD}, ?) e WHERE ${test.sql})`,
     values: [path, ...test.values],
   }));
   const { sql, values } = join(places, ' OR ');

@@ -4,6 +4,7 @@ import type { ChunkRecord } from '../../document.ts';
 import { EmbedlineError } from '../../errors.ts';
 import type { Patience } from '../../outages.ts';
 import { assertPoints } from '../assert-point.ts';
+import { pointsById } from '../stored-payload.ts';
 import type {
   CountOptions,
   Generation,
@@ -28,8 +29,9 @@ import {
   COUNT_ROWS,
   examineRows,
   MARK_STALE,
+  readRow,
+  SOUND_PAYLOAD,
   toFingerprint,
-  toStoredPoint,
   UPDATE_POINT,
   UPSERT_POINT,
 } from './point-rows.ts';
@@ -85,7 +87,7 @@ export class SqlitePoints implements GenerationPoints {
       [JSON.stringify(ids)],
       options,
     );
-    return new Map(rows.map((row) => [String(row['id']), toStoredPoint(row)]));
+    return pointsById(rows.map(readRow));
   }
 
   async upsert(points: readonly Point[], options: WriteOptions): Promise<void> {
@@ -133,7 +135,7 @@ export class SqlitePoints implements GenerationPoints {
 
   async *scan(options: ScanOptions = {}): AsyncGenerator<readonly ScannedPoint[]> {
     const { pipeline, documentId, withStart = false } = options;
-    const start = withStart ? ", json_extract(payload, '$.start') AS start" : '';
+    const start = withStart ? `, json_extract(${SOUND_PAYLOAD}, '$.start') AS start` : '';
     const conditions = [
       '(pipeline, document_id, chunk_index, id) > (?, ?, ?, ?)',
       ...(pipeline === undefined ? [] : ['pipeline = ?']),
@@ -190,9 +192,7 @@ export class SqlitePoints implements GenerationPoints {
 
   /** Rows whose columns or sign bits are not those of their payload and vector: something else has written them. */
   async #countContradictions(options: ReadOptions): Promise<number> {
-    this.#database.function('sign_bits', { deterministic: true }, (vector) =>
-      signBits(toVector(vector as Uint8Array)),
-    );
+    this.#database.function('sign_bits', { deterministic: true }, (vector) => signBits(toVector(vector)));
     const [row] = await this.#all(COUNT_CONTRADICTIONS, [], options);
     return Number(row?.['n']);
   }
