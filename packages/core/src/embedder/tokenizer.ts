@@ -4,6 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import type { TokenCounter } from './embedder.ts';
+import { guardPatterns, TOKENIZER_LIMIT_MS } from './tokenizer-patterns.ts';
 import { WordTokens } from './word-tokens.ts';
 
 const typed = z.looseObject({ type: z.string() }).nullish();
@@ -34,6 +35,8 @@ export interface TextTokenizer extends TokenCounter {
 export interface TokenizerOptions {
   /** Put the special tokens around texts that the model was trained with. Defaults to true. */
   readonly specialTokens?: boolean;
+  /** What one text may take, where the model brings patterns of its own. Defaults to {@link TOKENIZER_LIMIT_MS}. */
+  readonly limitMs?: number;
 }
 
 /**
@@ -42,12 +45,16 @@ export interface TokenizerOptions {
  */
 export async function loadTokenizer(
   directory: string,
-  { specialTokens = true }: TokenizerOptions = {},
+  { specialTokens = true, limitMs = TOKENIZER_LIMIT_MS }: TokenizerOptions = {},
 ): Promise<TextTokenizer> {
-  const { tokenizer, splitsWords, byWord, special, unknownToken } = await readTokenizer(directory);
+  const { tokenizer, definition, splitsWords, byWord, special, unknownToken } =
+    await readTokenizer(directory);
   const addedTokens = tokenizer.get_added_tokens_decoder();
-  const whole = (text: string, withSpecialTokens: boolean) =>
-    tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids;
+  const whole = guardPatterns(
+    definition,
+    (text, withSpecialTokens) => tokenizer.encode(text, { add_special_tokens: withSpecialTokens }).ids,
+    { directory, limitMs },
+  );
   const empty = whole('', specialTokens);
   const closing = commonSuffixLength(empty, whole('a', specialTokens));
   const [before, after] = [empty.slice(0, empty.length - closing), empty.slice(empty.length - closing)];
@@ -111,6 +118,7 @@ function measureWith(unknownId: number | null, tokenOf: (id: number) => string |
 
 interface ReadTokenizer {
   readonly tokenizer: Tokenizer;
+  readonly definition: unknown;
   /** A word's tokens do not depend on its neighbours. */
   readonly splitsWords: boolean;
   /** Nor does anything else in it look beyond white space. */
@@ -137,6 +145,7 @@ async function readTokenizer(directory: string): Promise<ReadTokenizer> {
         { ...definition, truncation: null, padding: null },
         z.looseObject({}).parse(config),
       ),
+      definition,
       splitsWords,
       special: added_tokens.map(({ content }) => content),
       byWord:
