@@ -12,7 +12,7 @@ import type { CliResult, TestBench } from './cli.ts';
  * a new Node each. What a process has of its own (signals, exit codes of usage errors, workers) is not there.
  */
 export async function runInProcess(
-  { directory, env: usual }: TestBench,
+  { directory, env: usual }: Pick<TestBench, 'directory' | 'env'>,
   args: readonly string[],
   env: Record<string, string> = {},
   stdin: Readable = Readable.from([]),

@@ -56,7 +56,11 @@ export const environmentVariables = {
   HF_TOKEN: { description: 'token for hub models that ask for one', default: 'none' },
   EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: DEFAULT_PREFIX },
   EMBEDLINE_LOG_LEVEL: { description: 'fatal, error, warn, info, debug or trace', default: 'info' },
-  EMBEDLINE_NO_INSTALL: { description: '1 forbids installing redis-server with apt-get', default: '0' },
+  EMBEDLINE_NO_INSTALL: {
+    description:
+      '1 forbids `ingest`, `serve` and workers to install redis-server with apt-get, or to fetch its Docker image',
+    default: '0',
+  },
   NO_COLOR: { description: 'anything: no colours', default: 'colours on a terminal' },
 } as const satisfies Record<string, { description: string; default: string }>;
 

@@ -37,6 +37,8 @@ export interface RunServicesOptions {
   readonly report?: (text: string) => void;
   /** Whether the record of runs and the queue wait for a Redis that is away. Defaults to {@link IMPATIENT}. */
   readonly patience?: Patience;
+  /** Install a Redis where there is none, as far as the user allows it. Defaults to false: a look installs nothing. */
+  readonly mayInstall?: boolean;
 }
 
 /** A connection to Redis: the configured one, or the private one of this machine. Nothing is checked yet. */
@@ -44,6 +46,7 @@ export async function openRedis(
   { config, signal }: CommandContext,
   releasers: Releasers,
   report: (text: string) => void,
+  { mayInstall = false }: Pick<RunServicesOptions, 'mayInstall'> = {},
 ): Promise<Pick<RunServices, 'lease' | 'redis'>> {
   using _ = tellWaiting(config.redisUrl, report);
   const lease = await acquireRedis({
@@ -51,7 +54,7 @@ export async function openRedis(
     url: config.redisUrl ?? undefined,
     access: config.redisAccess,
     prefix: config.prefix,
-    noInstall: config.noInstall,
+    noInstall: config.noInstall || !mayInstall,
     announce: report,
     signal,
   });
@@ -107,7 +110,7 @@ export async function openRunServices(
   options: RunServicesOptions = {},
 ): Promise<RunServices> {
   const { report = (text: string) => notice(context, text), patience = IMPATIENT } = options;
-  const { lease, redis } = await openRedis(context, releasers, report);
+  const { lease, redis } = await openRedis(context, releasers, report, options);
   const { prefix } = context.config;
   for (const warning of await checkRedis(redis, { prefix })) report(warning);
   const ledger = new RunLedger({ redis, prefix, patience });

@@ -74,7 +74,10 @@ export async function ingestPipeline(
     notice(context, 'The embedded store has no index to defer: --defer-indexing changes nothing here.');
   // Nobody but a person brings a private Redis back: that is told after a minute, not waited for.
   const isPrivate = config.redisUrl === null;
-  const services = await openRunServices(context, releasers, isPrivate ? {} : { patience });
+  const services = await openRunServices(context, releasers, {
+    mayInstall: true,
+    ...(isPrivate ? {} : { patience }),
+  });
   await tellForeignRuns(context, services.runs, store);
   const startsWorkers = ownWorkerCount(pipeline.definition, context) > 0;
   const progress = reportProgress({ context, services, json, startsWorkers });

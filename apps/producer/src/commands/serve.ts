@@ -59,7 +59,7 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
 
 /** A connection to a Redis that can be used. @throws EmbedlineError that is retryable when that may pass by itself */
 async function openServices(context: CommandContext, releasers: Releasers, warn: (message: string) => void) {
-  const services = await openRedis(context, releasers, warn);
+  const services = await openRedis(context, releasers, warn, { mayInstall: true });
   try {
     for (const text of await checkRedis(services.redis, { prefix: context.config.prefix })) warn(text);
     return services;

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access, constants, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { environmentOfInstallers } from '../child-environment.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
@@ -14,22 +15,28 @@ export const REDIS_IMAGE = 'redis:7-alpine';
 export type ServerSource = { readonly kind: 'binary'; readonly path: string } | { readonly kind: 'docker' };
 
 export interface LocateOptions {
-  /** Never install anything. */
+  /** Neither install a package nor fetch an image. */
   readonly noInstall: boolean;
   readonly announce: (message: string) => void;
-  readonly signal?: AbortSignal;
+  /** So long a person may object to an installation. Defaults to 5,000 at a terminal, else 0. */
+  readonly objectionMs?: number;
+  /** Whether this user may install packages here. Defaults to root on Debian or Ubuntu. */
+  readonly canInstall?: () => Promise<boolean>;
+  readonly signal?: AbortSignal | undefined;
 }
+
+const OBJECTION_MS = 5_000;
 
 /**
  * Finds a Redis server: `redis-server` or `valkey-server` on PATH; else Docker if it runs; else, as root on Debian or
  * Ubuntu, the distribution's package, announced before it is installed.
- * @throws EmbedlineError REDIS_NOT_INSTALLED with the commands that mend it
+ * @throws EmbedlineError REDIS_NOT_INSTALLED with the commands that fix it
  */
 export async function locateServer(options: LocateOptions): Promise<ServerSource> {
   const binary = await findBinary();
   if (binary !== null) return { kind: 'binary', path: binary };
   if (await dockerServes(options)) return { kind: 'docker' };
-  if (!options.noInstall && (await canInstall())) {
+  if (!options.noInstall && (await (options.canInstall ?? canInstall)())) {
     await install(options);
     const installed = await findBinary();
     if (installed !== null) return { kind: 'binary', path: installed };
@@ -65,7 +72,7 @@ async function findBinary(): Promise<string | null> {
 }
 
 /** Docker that runs, and has the image or can fetch it. */
-async function dockerServes({ announce, signal }: LocateOptions): Promise<boolean> {
+async function dockerServes({ noInstall, announce, signal }: LocateOptions): Promise<boolean> {
   // Elsewhere Docker runs in a virtual machine, out of which a socket does not reach.
   if (process.platform !== 'linux' || !(await dockerRuns())) return false;
   const stop = signal === undefined ? {} : { signal };
@@ -75,6 +82,7 @@ async function dockerServes({ announce, signal }: LocateOptions): Promise<boolea
       () => false,
     );
   if (await docker(['image', 'inspect', REDIS_IMAGE], 5_000)) return true;
+  if (noInstall) return false;
   announce(`No Redis is on PATH: fetching ${REDIS_IMAGE} with Docker ...`);
   return docker(['pull', REDIS_IMAGE], 120_000);
 }
@@ -95,10 +103,13 @@ async function canInstall(): Promise<boolean> {
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release);
 }
 
-async function install({ announce, signal }: LocateOptions): Promise<void> {
+async function install({ announce, signal, objectionMs: given }: LocateOptions): Promise<void> {
+  const objectionMs = given ?? (process.stderr.isTTY ? OBJECTION_MS : 0);
+  const when = objectionMs === 0 ? 'now' : `in ${objectionMs / 1000} seconds. Press Ctrl-C to stop`;
   announce(
-    'No Redis is here: installing redis-server with apt-get (EMBEDLINE_NO_INSTALL=1 forbids this) ...',
+    `No Redis is here: embedline installs redis-server with apt-get ${when} (EMBEDLINE_NO_INSTALL=1 forbids this) ...`,
   );
+  await delay(objectionMs, undefined, signal === undefined ? {} : { signal });
   const options = {
     env: { ...environmentOfInstallers(), DEBIAN_FRONTEND: 'noninteractive' },
     maxBuffer: 64 * 1024 * 1024,
