@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
 /** Opens a generation, and a way to write payloads into it behind embedline's back. */
 interface Forgery {
   readonly points: GenerationPoints;
-  forge(id: string, payload: unknown): Promise<void>;
+  readonly forge: (id: string, payload: unknown) => Promise<void>;
 }
 
 async function qdrant(): Promise<Forgery> {

@@ -58,7 +58,7 @@ describe('14.13: patterns of a tokenizer.json', () => {
     ],
   ])('of known models work: %s', async (_, pattern) => {
     const tokenizer = await load({ pre_tokenizer: split(pattern) });
-    expect(tokenizer.count(`${'alpha '.repeat(500)}`)).toBeGreaterThan(0);
+    expect(tokenizer.count('alpha '.repeat(500))).toBeGreaterThan(0);
   });
 
   test('replacements that multiply a text are refused', async () => {
