@@ -95,6 +95,21 @@ describe('what verify cannot judge is not called sound', () => {
     expect(isSound(found)).toBe(false);
   });
 
+  test.each([
+    ['whose id is known', '{"id":"new"}\n'],
+    ['that is no JSON', '{"id":\n'],
+    ['of an id that is there', '{"id":"d0","text":"Another."}\n'],
+  ])('a new record that cannot be read, %s: no point is missing that could be there', async (_, bad) => {
+    const { system, file, call, write } = await bench();
+    await write(texts(3));
+    await appendFile(file, bad);
+    const { progress } = await system.ingest(call);
+    expect(progress).toMatchObject({ state: 'done', deadLetters: 1 });
+    const found = await system.verify(call);
+    expect(found).toMatchObject({ deadLetters: 1, missing: 0, stale: 0, unjudged: 0 });
+    expect(verdictOf(found)).toBe('unknown');
+  });
+
   test('points of another pipeline of the collection are none of its business', async () => {
     const { system, call, write } = await bench();
     await write(texts(3));

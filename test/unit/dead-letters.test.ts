@@ -1,9 +1,11 @@
-import type { DeadLetter } from '@embedline/core';
+import { giveUpChunk, type DeadLetter } from '@embedline/core';
 import { describe, expect, test } from 'vitest';
+import { reject } from '../../apps/producer/src/readers/read-item.ts';
 import { progressLine } from '../../apps/producer/src/terminal/progress-line.ts';
 import { renderDeadLetters } from '../../apps/producer/src/terminal/dead-letters.ts';
 import { countOf } from '../../apps/producer/src/terminal/format.ts';
 import { styleFor } from '../../apps/producer/src/terminal/style.ts';
+import { chunkOf } from '../support/points.ts';
 
 const plain = styleFor({ isTTY: false, columns: 100 }, {});
 
@@ -100,5 +102,24 @@ describe('the listing of dead letters', () => {
     const kept = Array.from({ length: 10_000 }, (_, index) => letter(index, 'x'));
     const text = renderDeadLetters(run, kept, plain);
     expect(groupsOf(text)).toEqual([10_000, 10_000]);
+  });
+});
+
+describe('13.15 excerpts and reasons end between characters as people see them', () => {
+  const family = '👨‍👩‍👧‍👦';
+  test.each([
+    ['a family', family],
+    ['a flag', '🇩🇪'],
+    ['a letter with marks', 'e\u0301\u0323'],
+    ['an emoji', '😀'],
+  ])('%s', (_, character) => {
+    const text = `x${character.repeat(500)}`;
+    const run = { runId: 'r1', stage: 'embed', code: 'EMBEDDING_FAILED', attempts: 1 } as const;
+    const letter = giveUpChunk(chunkOf('a', text), { ...run, reason: text });
+    const { deadLetter } = reject({ file: 'a' }, { reason: 'bad', excerpt: text });
+    for (const shown of [letter.excerpt, letter.reason, deadLetter.excerpt]) {
+      expect(shown?.length).toBeLessThanOrEqual(1000);
+      expect(shown).toBe(`x${character.repeat(((shown?.length ?? 0) - 1) / character.length)}`);
+    }
   });
 });

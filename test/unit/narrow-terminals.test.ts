@@ -53,6 +53,35 @@ describe.each([40, 60, 80, 120])('a terminal of %i columns', (columns) => {
   });
 });
 
+test('13.21 a snippet has three lines at most, the last of which says when there is more', () => {
+  const snippetOf = (text: string) => {
+    const hit = {
+      id: 'x',
+      score: 1,
+      documentId: 'd',
+      chunkIndex: 0,
+      text,
+      start: 0,
+      end: 9,
+      title: null,
+      metadata: {},
+    };
+    return renderHits('needle', [hit], narrow(46))
+      .split('\n')
+      .slice(2)
+      .map((line) => line.trim());
+  };
+  expect(snippetOf('one needle')).toEqual(['one needle']);
+  expect(snippetOf(`${'hay '.repeat(300)}needle ${'hay '.repeat(300)}`)).toEqual([
+    '… hay hay hay hay hay hay hay hay needle',
+    'hay hay hay hay hay hay hay hay hay hay',
+    'hay hay hay hay hay hay hay hay hay hay…',
+  ]);
+  const long = snippetOf('x'.repeat(1_000_000));
+  expect(long.map(({ length }) => length)).toEqual([40, 40, 40]);
+  expect(long[2]).toMatch(/^x+…$/);
+});
+
 test('a table for a program is of any width', () => {
   const piped = styleFor({ isTTY: false, columns: 40 }, {});
   expect(renderTable([{ header: 'A' }], [['x'.repeat(200)]], piped).split('\n')).toHaveLength(2);

@@ -50,7 +50,14 @@ Examples:
     .option('--sample <n>', 'points whose vectors are made again', wholeNumber(0), 100)
     .option('--min-cosine <x>', 'a vector further from its fresh one is wrong', cosine, 0.999)
     .option('--repair', 'ingest when something is wrong, and verify again')
-    .addHelpText('after', `\nExample:\n  embedline verify ./docs --collection docs --repair`)
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 sound, 1 not what the corpus says, 3 not judged in full, since not all of the corpus can be read.
+
+Example:
+  embedline verify ./docs --collection docs --repair`,
+    )
     .action((sources: string[], flags: VerifyFlags) =>
       run(async (context) => (await import('../commands/verify.ts')).verifyCommand(sources, flags, context)),
     );

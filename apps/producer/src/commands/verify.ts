@@ -141,7 +141,8 @@ function assertRereadable(definitions: readonly PipelineDefinition[]): void {
   );
 }
 
+const EXIT_CODES = { sound: EXIT.done, unsound: EXIT.failed, unknown: EXIT.deadLetters } as const;
+
 function exitCode(found: Verification): number {
-  if (verdictOf(found) === 'unsound') return EXIT.failed;
-  return found.deadLetters > 0 || found.problems.length > 0 ? EXIT.deadLetters : EXIT.done;
+  return EXIT_CODES[verdictOf(found)];
 }

@@ -6,6 +6,7 @@ import {
   type DeadLetter,
   type FailedBatch,
   type RunLedger,
+  cutText,
 } from '@embedline/core';
 
 /**
@@ -32,7 +33,7 @@ function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; 
   const common = {
     stage: 'embed' as const,
     code: 'EMBEDDING_FAILED',
-    reason: failed.reason.slice(0, 1000),
+    reason: cutText(failed.reason, 1000),
     attempts: failed.attempts,
   };
   try {

@@ -1,4 +1,4 @@
-import { EmbedlineError, type RunSpec } from '@embedline/core';
+import { cutText, EmbedlineError, type RunSpec } from '@embedline/core';
 import type { IngestOptions } from './ingest-options.ts';
 import type { RunTarget } from './open-target.ts';
 import { NOTHING_LOST, refusalOf, type Change, type Refusal } from './publishing-policy.ts';
@@ -79,6 +79,6 @@ async function causesOf({ spec, options: { ledger } }: LastSteps): Promise<strin
   if (causes.length === 0) return '';
   const shown = causes
     .slice(0, MAX_CAUSES)
-    .map(([code, group]) => `${code} ${group.length}, e.g. ${(group[0]?.reason ?? '').slice(0, 120)}`);
+    .map(([code, group]) => `${code} ${group.length}, e.g. ${cutText(group[0]?.reason ?? '', 120)}`);
   return ` (${shown.join('; ')})`;
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
-import { environmentOfCommands, redactSecrets } from '@embedline/core';
+import { cutText, environmentOfCommands, redactSecrets } from '@embedline/core';
 import { FileProblem } from './file-blocks.ts';
 import type { SourceFormat } from './read-item.ts';
 
@@ -19,7 +19,7 @@ const STDERR_CHARACTERS = 500;
 /** How a command is named where a file's path would stand: without what looks like a secret among its arguments. */
 export function showCommand({ command }: CommandSource): string {
   const line = [basename(command[0] ?? ''), ...command.slice(1)].join(' ');
-  return `$ ${redactSecrets(line)}`.slice(0, 200);
+  return cutText(`$ ${redactSecrets(line)}`, 200);
 }
 
 /**

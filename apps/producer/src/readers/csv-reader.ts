@@ -1,4 +1,4 @@
-import { messageOf, type Origin } from '@embedline/core';
+import { cutText, messageOf, type Origin } from '@embedline/core';
 import { MARKS_LEFT_OUT, skipMarks } from './byte-order-marks.ts';
 import { between, describeDialect, findDialect } from './csv-dialect.ts';
 import { fieldsOf, isBlank, type CsvDialect } from './csv-fields.ts';
@@ -97,7 +97,7 @@ function readHeader(bytes: Buffer, { dialect }: Table, options: ReaderOptions): 
   if (missing === undefined) return names;
   const listed = names
     .slice(0, 20)
-    .map((name) => JSON.stringify(name.slice(0, 60)))
+    .map((name) => JSON.stringify(cutText(name, 60)))
     .join(', ');
   throw new RangeError(
     `the header has no column ${missing.map((name) => JSON.stringify(name)).join(' or ')}; it has ${listed}. Name yours with ` +

@@ -1,4 +1,4 @@
-import { messageOf, type Origin } from '@embedline/core';
+import { cutText, messageOf, type Origin } from '@embedline/core';
 import { MARKS_LEFT_OUT } from './byte-order-marks.ts';
 import { decodeUtf8 } from './decode-text.ts';
 import { parseJsonObject, type JsonObject } from './json-object.ts';
@@ -72,9 +72,7 @@ function* readLine(
 
 /** The parser quotes the text at length; the excerpt is kept beside it anyway. */
 function parserMessage(error: unknown): string {
-  return messageOf(error)
-    .replace(/,? \.{0,3}"[^]*$/, '')
-    .slice(0, 200);
+  return cutText(messageOf(error).replace(/,? \.{0,3}"[^]*$/, ''), 200);
 }
 
 /** What to do about a line that may be part of something other than JSON lines, in parentheses. */

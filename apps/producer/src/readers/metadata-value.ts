@@ -1,4 +1,4 @@
-import { toRfc3339, type MetadataScalar, type MetadataValue } from '@embedline/core';
+import { cutText, toRfc3339, type MetadataScalar, type MetadataValue } from '@embedline/core';
 import type { MetadataType } from './read-item.ts';
 
 /**
@@ -76,5 +76,5 @@ function dateOf(value: unknown): string {
 }
 
 function unfit(value: unknown, type: string): RangeError {
-  return new RangeError(`${JSON.stringify(String(value).slice(0, 60).toWellFormed())} is not a ${type}`);
+  return new RangeError(`${JSON.stringify(cutText(String(value), 60).toWellFormed())} is not a ${type}`);
 }

@@ -1,4 +1,4 @@
-import type { DeadLetter, Document, Origin } from '@embedline/core';
+import { cutText, type DeadLetter, type Document, type Origin } from '@embedline/core';
 import type { SourceEncoding } from './encodings.ts';
 
 export type SourceFormat = 'jsonl' | 'csv' | 'text' | 'markdown';
@@ -145,7 +145,7 @@ export function reject(
       documentId,
       chunkIndex: null,
       origin,
-      excerpt: excerpt === null ? null : excerpt.slice(0, 200).toWellFormed(),
+      excerpt: excerpt === null ? null : cutText(excerpt, 200).toWellFormed(),
       attempts: 1,
     },
   };

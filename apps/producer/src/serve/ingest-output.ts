@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { redactSecrets } from '@embedline/core';
+import { cutText, redactSecrets } from '@embedline/core';
 import { safeText } from '../terminal/safe-text.ts';
 
 /** What an ingest said to people, on its stderr. */
@@ -19,7 +19,7 @@ export function keepOutput(stderr: Readable, say: (line: string) => void): Inges
   const tail: string[] = [];
   const read = async () => {
     for await (const text of createInterface({ input: stderr })) {
-      const line = safeText(redactSecrets(text)).trim().slice(0, MAX_LINE_CHARACTERS);
+      const line = cutText(safeText(redactSecrets(text)).trim(), MAX_LINE_CHARACTERS);
       if (line === '') continue;
       tail.push(line);
       if (tail.length > TAIL_LINES) tail.shift();

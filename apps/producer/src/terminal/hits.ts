@@ -1,5 +1,5 @@
 import type { SearchHit } from '@embedline/core';
-import { displayWidth, safeText, truncate, wrap } from './safe-text.ts';
+import { safeText, truncate, wrap } from './safe-text.ts';
 import type { Style } from './style.ts';
 
 const SNIPPET_LINES = 3;
@@ -60,23 +60,13 @@ function snippetLines(text: string, words: ReadonlySet<string>, width: number): 
       .some((part) => words.has(part)),
   );
   const from = hit === -1 ? 0 : Math.max(0, hit - 8);
-  const lines: string[] = [];
-  let line = from > 0 ? '…' : '';
-  for (const word of all.slice(from)) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (displayWidth(longer) <= width) {
-      line = longer;
-      continue;
-    }
-    lines.push(truncate(line, width));
-    line = word;
-    if (lines.length === SNIPPET_LINES) {
-      lines[SNIPPET_LINES - 1] = truncate(`${lines[SNIPPET_LINES - 1] ?? ''} ${word}`, width);
-      return lines;
-    }
-  }
-  if (line !== '') lines.push(truncate(line, width));
-  return lines;
+  // More than the lines can hold; a text may have a million words, or one of a million letters.
+  const shown = all.slice(from, from + SNIPPET_LINES * width);
+  const start = [...(from > 0 ? ['…'] : []), ...shown].join(' ').slice(0, 16 * SNIPPET_LINES * width);
+  const lines = wrap(start, width);
+  if (lines.length <= SNIPPET_LINES) return lines;
+  const [last = '', next = ''] = lines.slice(SNIPPET_LINES - 1);
+  return [...lines.slice(0, SNIPPET_LINES - 1), truncate(`${last} ${next}`, width)];
 }
 
 function emphasise(line: string, words: ReadonlySet<string>, style: Style): string {

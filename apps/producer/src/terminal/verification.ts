@@ -1,5 +1,5 @@
 import { isSound, verdictOf, type Verdict, type Verification } from '../verify/verify.ts';
-import { formatCount } from './format.ts';
+import { countOf, formatCount } from './format.ts';
 import { readingLines } from './reading.ts';
 import { safeText } from './safe-text.ts';
 import type { Style } from './style.ts';
@@ -62,7 +62,7 @@ function showVerdict(verdict: Verdict, style: Style): string {
     case 'unsound':
       return style.red('not what the corpus says');
     case 'unknown':
-      return style.yellow('could not be judged: not all of the corpus can be read');
+      return style.yellow('could not be judged in full: not all of the corpus can be read');
   }
 }
 
@@ -72,7 +72,7 @@ function cosines({ vectors: { minCosine, meanCosine } }: Verification): string {
 }
 
 function unread({ deadLetters, problems }: Verification): string[] {
-  const lines = deadLetters === 0 ? [] : [`${formatCount(deadLetters)} records cannot be read.`];
+  const lines = deadLetters === 0 ? [] : [`${countOf(deadLetters, 'record')} cannot be read.`];
   if (problems.length > 0)
     lines.push(
       `What is orphaned cannot be told, since the corpus was not read completely: ${safeText(problems.join('; '))}`,

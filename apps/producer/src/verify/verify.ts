@@ -124,14 +124,15 @@ async function countUnnamed(
   return Math.max(0, unnamed);
 }
 
-/** `unknown` when nothing wrong was found, but not all could be judged. */
+/** `unknown` when nothing wrong was found, but not all could be judged: some of the corpus cannot be read. */
 export type Verdict = 'sound' | 'unsound' | 'unknown';
 
 export function verdictOf(found: Verification): Verdict {
   const { missing, stale, orphaned, duplicate, altered, unnamed, vectors, health } = found;
   const wrong = missing + stale + (orphaned ?? 0) + (duplicate ?? 0) + altered.altered + unnamed;
   if (wrong + vectors.wrong.length > 0 || !health.healthy) return 'unsound';
-  return found.unjudged > 0 || found.problems.length > 0 ? 'unknown' : 'sound';
+  const unread = found.unjudged + found.problems.length + found.deadLetters;
+  return unread > 0 ? 'unknown' : 'sound';
 }
 
 /** True when the collection is what the corpus says, all of which could be read. */

@@ -1,4 +1,7 @@
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made on first use: it costs 16 ms. */
+let segmenter: Intl.Segmenter | null = null;
+const segments = (text: string) =>
+  (segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })).segment(text);
 /** More UTF-16 units than any character that people write has: a family of four with skin tones has 19. */
 const MAX_GRAPHEME_LENGTH = 64;
 /** Below U+0300 nothing joins with what stands before it, but LF with CR. */
@@ -18,7 +21,7 @@ export function graphemeEndWithin(text: string, start: number, limit: number): n
   if (last < FIRST_JOINING && next < FIRST_JOINING && !(last === 13 && next === 10)) return limit;
   const from = Math.max(start, limit - LOOK_BEHIND);
   let end = from;
-  for (const { index, segment } of segmenter.segment(text.slice(from, limit + MAX_GRAPHEME_LENGTH))) {
+  for (const { index, segment } of segments(text.slice(from, limit + MAX_GRAPHEME_LENGTH))) {
     if (from + index + segment.length > limit) break;
     end = from + index + segment.length;
   }
@@ -27,7 +30,7 @@ export function graphemeEndWithin(text: string, start: number, limit: number): n
 
 /** The end of the character that begins at a place, which is at most 64 UTF-16 units behind it. */
 export function nextGraphemeEnd(text: string, start: number): number {
-  const [first] = segmenter.segment(text.slice(start, start + MAX_GRAPHEME_LENGTH));
+  const [first] = segments(text.slice(start, start + MAX_GRAPHEME_LENGTH));
   return start + wholeUnits(text, start, first?.segment.length ?? 1);
 }
 

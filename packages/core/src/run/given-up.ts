@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cutText } from '../chunking/cut-text.ts';
 import type { ChunkRecord, DeadLetter } from '../document.ts';
 import { decodeJob, encodeJob, jobOfChunk, type EmbedJob } from '../job.ts';
 import { parseStored } from '../redis/stored-value.ts';
@@ -30,11 +31,11 @@ export function giveUpChunk(
     key: chunk.id,
     stage,
     code,
-    reason: reason.slice(0, MAX_REASON_CHARACTERS),
+    reason: cutText(reason, MAX_REASON_CHARACTERS),
     documentId: chunk.documentId,
     chunkIndex: chunk.chunkIndex,
     origin: null,
-    excerpt: chunk.text.slice(0, MAX_EXCERPT_CHARACTERS).toWellFormed(),
+    excerpt: cutText(chunk.text, MAX_EXCERPT_CHARACTERS).toWellFormed(),
     attempts,
     job: from === undefined ? encodeJob(runId, 0, [chunk]) : jobOfChunk(from, chunk.id),
   };

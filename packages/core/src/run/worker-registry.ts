@@ -1,3 +1,4 @@
+import { cutText } from '../chunking/cut-text.ts';
 import { hostname } from 'node:os';
 import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
@@ -92,7 +93,7 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
     },
     setRefusals: (refusals) => {
       const told = refusals.slice(0, MAX_REFUSALS_TOLD);
-      const short = told.map((refusal) => ({ ...refusal, reason: refusal.reason.slice(0, 2_000) }));
+      const short = told.map((refusal) => ({ ...refusal, reason: cutText(refusal.reason, 2_000) }));
       state = { ...state, refusals: short };
       void write().catch(() => undefined);
     },

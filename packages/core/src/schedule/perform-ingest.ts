@@ -1,4 +1,5 @@
 import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
+import { cutText } from '../chunking/cut-text.ts';
 import { EmbedlineError, messageOf } from '../errors.ts';
 import { newerVersion } from '../format-version.ts';
 import { Outages } from '../outages.ts';
@@ -130,7 +131,7 @@ export async function performIngest(
     scheduledForMs: tickMs,
     startedAtMs,
     endedAtMs: Date.now(),
-    message: execution.message?.slice(0, MAX_MESSAGE_CHARACTERS) ?? null,
+    message: execution.message === null ? null : cutText(execution.message, MAX_MESSAGE_CHARACTERS),
   };
   await record(request.pipeline, result, options);
   options.onResult?.(request, result, execution);
