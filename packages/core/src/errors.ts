@@ -4,6 +4,7 @@ import { redactSecrets } from './redact.ts';
 export type ErrorCode =
   | 'USAGE'
   | 'CONFIG_INVALID'
+  | 'CONFIG_UNTRUSTED'
   | 'SOURCE_NOT_FOUND'
   | 'SOURCE_EMPTY'
   | 'SOURCE_UNREADABLE'

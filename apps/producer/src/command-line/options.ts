@@ -29,6 +29,10 @@ export function addPipelineOptions(command: Command): Command {
     .option('--config <file>', 'configuration file; default: embedline.config.ts, .mjs or .json here')
     .option('--all', 'every pipeline of the configuration file')
     .option(
+      '--no-commands',
+      'refuse to run programs: a configuration file that is code, and commands as sources',
+    )
+    .option(
       '--root <folder>',
       "folder from which the ids of text files are counted, e.g. for --partial; default: the source's own, or what several have in common",
     )

@@ -20,6 +20,10 @@ export function addServingCommands(program: Command, run: Run): void {
     )
     .option(...CONFIG)
     .option('--concurrency <n>', 'ingests at a time', wholeNumber(1), 1)
+    .option(
+      '--no-commands',
+      'refuse to run programs: a configuration file that is code, commands as sources or hooks',
+    )
     .addHelpText('after', `\nExample:\n  embedline serve`)
     .action((flags: ServeFlags) =>
       run(async (context) => (await import('../commands/serve.ts')).serveCommand(flags, context)),
@@ -56,6 +60,7 @@ function addSchedule(schedule: Command, run: Run): void {
         'while an ingest still runs: leave out the next, or let one wait; default: skip',
       ).choices(['skip', 'queue-one']),
     )
+    .option('--no-commands', 'refuse to run a configuration file that is code')
     .option('--json', 'the schedule, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule set docs --cron "0 3 * * *" --tz Europe/Zurich`)
     .action((name: string, flags: ScheduleFlags) =>
@@ -76,6 +81,7 @@ function addSchedule(schedule: Command, run: Run): void {
       'ingest a pipeline by schedule no longer; what the configuration file says is set again by its server',
     )
     .option(...CONFIG)
+    .option('--no-commands', 'refuse to run a configuration file that is code')
     .option('--json', 'what was removed, as a JSON object')
     .addHelpText('after', `\nExample:\n  embedline schedule remove docs`)
     .action((name: string, flags: ScheduleFlags) =>

@@ -3,6 +3,7 @@ import type { Surroundings } from '../doctor/check.ts';
 import { CHECKS } from '../doctor/checks.ts';
 import { examine } from '../doctor/examine.ts';
 import { loadConfigFile, type ConfigFile } from '../pipeline/config-file.ts';
+import { programsOf } from './programs-of.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
 import {
@@ -44,7 +45,7 @@ function surroundingsOf(flags: DoctorFlags, context: CommandContext, releasers: 
   let store: Promise<VectorStore> | undefined;
   return {
     context,
-    file: () => (file ??= loadConfigFile(context.cwd, flags.config)),
+    file: () => (file ??= loadConfigFile(context.cwd, flags.config, programsOf({}, context))),
     redis: () => (redis ??= openRedis(context, releasers, quietly).then((opened) => opened.redis)),
     store: () => (store ??= openStoreForReading(context, releasers, quietly)),
   };

@@ -5,6 +5,7 @@ export const EXIT = Object.freeze({ done: 0, failed: 1, usage: 2, deadLetters: 3
 
 /** The exit code of a command that ended with this error. */
 export function exitCodeOf(error: unknown): number {
-  if (isEmbedlineError(error, 'USAGE') || isEmbedlineError(error, 'CONFIG_INVALID')) return EXIT.usage;
+  const codes = ['USAGE', 'CONFIG_INVALID', 'CONFIG_UNTRUSTED'] as const;
+  if (codes.some((code) => isEmbedlineError(error, code))) return EXIT.usage;
   return isEmbedlineError(error, 'RUN_CANCELLED') ? EXIT.interrupted : EXIT.failed;
 }

@@ -31,6 +31,7 @@ import { detach } from './detach.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
 import { planPipeline } from './plan.ts';
+import { programsOf } from './programs-of.ts';
 import { reportProgress } from './report-progress.ts';
 import { tellForeignRuns } from './tell-foreign-runs.ts';
 import { tellOutages } from './tell-outages.ts';
@@ -41,13 +42,14 @@ export async function ingestCommand(
   flags: IngestFlags,
   context: CommandContext,
 ): Promise<number> {
-  const definitions = await choosePipelines(args, flags, context.cwd);
+  const programs = programsOf(flags, context);
+  const definitions = await choosePipelines(args, flags, context.cwd, programs);
   const json = flags.json === true;
   if (flags.detach === true) return detach(definitions, flags, context);
   return eachPipeline(definitions, { json, context }, async (definition) => {
     // A source or a model that is not there is told before anything is started.
     const pipeline = await openPipeline(definition, context);
-    if (flags.dryRun === true) return planPipeline(pipeline, { json, context });
+    if (flags.dryRun === true) return planPipeline(pipeline, { json, context }, programs.names);
     return ingestPipeline(pipeline, { json, context });
   });
 }

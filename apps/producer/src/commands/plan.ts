@@ -9,23 +9,30 @@ import { planJson, renderPlan } from '../terminal/plan.ts';
 import { readingLine } from '../terminal/reading-line.ts';
 import { EXIT, notice, openStoreForReading, printJson, printLine } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { programsOf } from './programs-of.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
 
-/** `embedline plan`: what an ingest would do. Writes nothing anywhere, and needs no Redis. @returns the exit code */
+/** `embedline plan`: what an ingest would do. Writes nothing itself, and needs no Redis. @returns the exit code */
 export async function planCommand(
   args: readonly string[],
   flags: IngestFlags,
   context: CommandContext,
 ): Promise<number> {
-  const definitions = await choosePipelines(args, flags, context.cwd);
+  const programs = programsOf(flags, context);
+  const definitions = await choosePipelines(args, flags, context.cwd, programs);
   const json = flags.json === true;
   return eachPipeline(definitions, { json, context }, async (definition) =>
-    planPipeline(await openPipeline(definition, context), { json, context }),
+    planPipeline(await openPipeline(definition, context), { json, context }, programs.names),
   );
 }
 
-export async function planPipeline(pipeline: OpenPipeline, { json, context }: Presentation): Promise<number> {
+/** @param ran programs of the configuration that were run for it */
+export async function planPipeline(
+  pipeline: OpenPipeline,
+  { json, context }: Presentation,
+  ran: readonly string[],
+): Promise<number> {
   await using releasers = new Releasers();
   releasers.add(() => pipeline.close());
   const { config, signal, stdout, stderr, style, errorStyle } = context;
@@ -43,8 +50,8 @@ export async function planPipeline(pipeline: OpenPipeline, { json, context }: Pr
   area.close();
   const rate = await measuredRate(config.dataDirectory, pipeline.model.spec);
   const seconds = (performance.now() - startedAtMs) / 1000;
-  if (json) printJson(stdout, planJson(plan, { rate, seconds }));
-  else printLine(stdout, renderPlan(plan, rate, style));
+  if (json) printJson(stdout, { ...planJson(plan, { rate, seconds }), ran });
+  else printLine(stdout, renderPlan(plan, { rate, ran, style }));
   // As the ingest would end, as far as it can be known before.
   if (plan.withheld?.fails === true) return EXIT.failed;
   return plan.deadLetters > 0 ? EXIT.deadLetters : EXIT.done;

@@ -15,6 +15,7 @@ import { renderTable } from '../terminal/table.ts';
 import { zonedTime } from '../terminal/zoned-time.ts';
 import { EXIT, notice, openRunServices, printJson, printLine, type CommandContext } from './context.ts';
 import { tellLostRuns } from './tell-lost-runs.ts';
+import { programsOf } from './programs-of.ts';
 import { requireConfigFile } from './serve.ts';
 
 export interface ScheduleFlags {
@@ -23,6 +24,8 @@ export interface ScheduleFlags {
   readonly tz?: string;
   readonly overlap?: Overlap;
   readonly json?: true;
+  /** False: do not run a configuration file that is code. */
+  readonly commands?: boolean;
 }
 
 /** `embedline schedule set`: stands until the file is edited. @returns the exit code */
@@ -31,7 +34,7 @@ export async function setSchedule(
   flags: ScheduleFlags,
   context: CommandContext,
 ): Promise<number> {
-  const file = await requireConfigFile(flags.config, context);
+  const file = await requireConfigFile(flags.config, context, programsOf(flags, context));
   const schedule = wanted(name, flags, file);
   await using releasers = new Releasers();
   const schedules = await openSchedules(context, releasers);
@@ -78,7 +81,7 @@ export async function listSchedules(flags: ScheduleFlags, context: CommandContex
 /** `embedline schedule remove`. @returns the exit code */
 export async function removeSchedule(
   name: string,
-  flags: Pick<ScheduleFlags, 'json' | 'config'>,
+  flags: Pick<ScheduleFlags, 'json' | 'config' | 'commands'>,
   context: CommandContext,
 ): Promise<number> {
   await using releasers = new Releasers();
@@ -90,7 +93,7 @@ export async function removeSchedule(
     );
   if (flags.json === true) printJson(context.stdout, { type: 'unscheduled', pipeline: name });
   else printLine(context.stdout, `${name} is no longer ingested by schedule.`);
-  const file = await loadConfigFile(context.cwd, flags.config).catch(() => null);
+  const file = await loadConfigFile(context.cwd, flags.config, programsOf(flags, context)).catch(() => null);
   if (file?.pipelines.get(name)?.schedule !== undefined)
     notice(
       context,

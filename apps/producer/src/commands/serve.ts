@@ -14,18 +14,21 @@ import {
 import { assertServable } from '../pipeline/assert-servable.ts';
 import { loadConfigFile, type ConfigFile } from '../pipeline/config-file.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
+import { Programs } from '../pipeline/programs.ts';
 import { failureReport } from '../serve/failure-report.ts';
 import { FailureHooks } from '../serve/failure-hooks.ts';
 import { runIngestProcess } from '../serve/ingest-process.ts';
 import { keepInStep } from '../serve/keep-in-step.ts';
 import { limitLines } from '../serve/limit-lines.ts';
-import { ServedFile } from '../serve/served-file.ts';
+import { allowAll, ServedFile } from '../serve/served-file.ts';
 import { waitForRedis } from '../serve/wait-for-redis.ts';
 import { EXIT, openRedis, type CommandContext } from './context.ts';
 
 export interface ServeFlags {
   readonly config?: string;
   readonly concurrency: number;
+  /** False: run nothing that the configuration file brings along. */
+  readonly commands?: boolean;
 }
 
 /** Together below 20: what a server says of an outage, and what its ingests say. */
@@ -43,7 +46,13 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
   await using releasers = new Releasers();
   const limited = limitLines({ perMinute: WARNINGS_A_MINUTE, report: (line) => logger.warn(line) });
   releasers.add(() => limited.close());
-  const file = new ServedFile(await requireConfigFile(flags.config, context), limited.add);
+  const programs = new Programs({
+    forbidden: flags.commands === false,
+    tell: (text) => logger.info(text),
+  });
+  const read = await requireConfigFile(flags.config, context, programs);
+  allowAll(read, programs);
+  const file = new ServedFile(read, limited.add, programs);
   const services = await waitForRedis(() => openServices(context, releasers, limited.add), {
     warn: limited.add,
     signal,
@@ -120,6 +129,7 @@ function startServing({ flags, context, releasers, logger, warn, file, lease, re
       return runIngestProcess(request, {
         ...options,
         configPath: file.file.path,
+        noCommands: flags.commands === false,
         redisUrl: lease.url,
         workers: pipeline.workers ?? local,
         say: (line) => said.add(`${request.pipeline}: ${line}`),
@@ -156,8 +166,9 @@ function servable(name: string, { path, pipelines }: ConfigFile): PipelineDefini
 export async function requireConfigFile(
   named: string | undefined,
   { cwd }: CommandContext,
+  programs?: Programs,
 ): Promise<ConfigFile> {
-  const file = await loadConfigFile(cwd, named);
+  const file = await loadConfigFile(cwd, named, programs);
   if (file !== null) return file;
   throw new EmbedlineError(
     'USAGE',

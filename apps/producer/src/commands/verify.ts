@@ -18,6 +18,7 @@ import {
   printJson,
   printLine,
 } from './context.ts';
+import { programsOf } from './programs-of.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { CommandContext } from './context.ts';
 import type { IngestFlags } from '../command-line/options.ts';
@@ -35,7 +36,8 @@ export async function verifyCommand(
   flags: VerifyFlags,
   context: CommandContext,
 ): Promise<number> {
-  const definitions = await choosePipelines(args, flags, context.cwd);
+  const programs = programsOf(flags, context);
+  const definitions = await choosePipelines(args, flags, context.cwd, programs);
   if (flags.repair === true) assertRereadable(definitions);
   const shown = { json: flags.json === true, context };
   return eachPipeline(definitions, shown, (definition) => verifyPipeline(definition, flags, shown));

@@ -3,6 +3,7 @@ import type { Source } from '../readers/corpus.ts';
 import { loadConfigFile, type ConfigFile } from './config-file.ts';
 import { pipelineNameSchema, pipelineSchema, type PipelineDefinition } from './definition.ts';
 import { describeIssues } from './describe-issues.ts';
+import type { Programs } from './programs.ts';
 
 /** What the flags say of a pipeline: the keys of a definition, absent where no flag was given. */
 export type PipelineFlags = Readonly<Record<string, unknown>> & {
@@ -13,17 +14,21 @@ export type PipelineFlags = Readonly<Record<string, unknown>> & {
   readonly config?: string;
   /** Every pipeline of the file. */
   readonly all?: true;
+  /** False: run nothing that the configuration file brings along. */
+  readonly commands?: boolean;
 };
 
 /**
  * With a collection named, the arguments are sources and the flags describe one pipeline. Without, they are names of
  * pipelines in the configuration file, over which the flags that were given are laid.
- * @throws EmbedlineError USAGE, CONFIG_INVALID
+ * @param programs told of everything that the configuration makes this process run, before anything is
+ * @throws EmbedlineError USAGE, CONFIG_INVALID, CONFIG_UNTRUSTED
  */
 export async function choosePipelines(
   args: readonly string[],
   flags: PipelineFlags,
   cwd: string,
+  programs?: Programs,
 ): Promise<PipelineDefinition[]> {
   if (flags.collection !== undefined) return [fromFlags(args, flags, cwd)];
   if (flags.pipeline !== undefined)
@@ -31,7 +36,7 @@ export async function choosePipelines(
       'USAGE',
       '--pipeline goes with --collection: without that, the arguments are the names of pipelines.',
     );
-  const file = await loadConfigFile(cwd, flags.config);
+  const file = await loadConfigFile(cwd, flags.config, programs);
   if (flags.all === true && args.length > 0)
     throw new EmbedlineError('USAGE', '--all takes every pipeline of the file: name none beside it.');
   if (flags.all === true && file === null)
@@ -46,7 +51,10 @@ export async function choosePipelines(
       'Nothing named: give sources and --collection NAME, or names of pipelines in embedline.config.ts, or --all.',
     );
   }
-  return names.map((name) => fromFile(name, file, flags));
+  const chosen = names.map((name) => fromFile(name, file, flags));
+  // Detached, it is a server that reads them.
+  if (flags['detach'] !== true) for (const { sources } of chosen) programs?.allowSources(sources);
+  return chosen;
 }
 
 function fromFlags(sources: readonly Source[], flags: PipelineFlags, cwd: string): PipelineDefinition {

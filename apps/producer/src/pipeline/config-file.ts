@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EmbedlineError, messageOf } from '@embedline/core';
 import { z } from 'zod';
+import { assertTrustedPlace } from './assert-trusted-place.ts';
 import { CONFIG_FILES } from './config-files.ts';
 import { describeIssues } from './describe-issues.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type PipelineInput,
 } from './definition.ts';
 import { failureHookSchema, type FailureHook } from './failure-hook.ts';
+import type { Programs } from './programs.ts';
 
 export interface ConfigFile {
   readonly path: string;
@@ -32,11 +34,19 @@ const fileSchema = z.strictObject({
 
 /**
  * The configuration file of a directory, or the one that is named; null when none is there.
- * @throws EmbedlineError CONFIG_INVALID that names every wrong key and what was expected
+ * @param programs told when the file is code, which is then run
+ * @throws EmbedlineError CONFIG_INVALID that names every wrong key and what was expected; CONFIG_UNTRUSTED for a file that
+ * was not named, and that others may have written; USAGE for code where that is forbidden
  */
-export async function loadConfigFile(cwd: string, named?: string): Promise<ConfigFile | null> {
+export async function loadConfigFile(
+  cwd: string,
+  named?: string,
+  programs?: Programs,
+): Promise<ConfigFile | null> {
   const path = named === undefined ? await findConfigFile(cwd) : resolve(cwd, named);
   if (path === null) return null;
+  if (named === undefined) await assertTrustedPlace(path);
+  if (!path.endsWith('.json')) programs?.allowCode(path);
   const parsed = fileSchema.safeParse(await load(path));
   if (!parsed.success) throw invalid(path, describeIssues(parsed.error, fileSchema));
   const inputs = new Map(Object.entries(parsed.data.pipelines) as [string, PipelineInput][]);

@@ -8,6 +8,8 @@ import { keepOutput } from './ingest-output.ts';
 export interface IngestProcessOptions extends ExecuteOptions {
   /** The configuration file that says what the pipeline is. */
   readonly configPath: string;
+  /** The ingest may run no program of the configuration. */
+  readonly noCommands: boolean;
   readonly redisUrl: string;
   /** Worker processes that the ingest brings along; undefined leaves it to the pipeline. */
   readonly workers: number | undefined;
@@ -42,6 +44,7 @@ export async function runIngestProcess(
     options.configPath,
     '--json',
     ...flagsOf(request),
+    ...(options.noCommands ? ['--no-commands'] : []),
   ];
   if (options.workers !== undefined) args.push('--workers', String(options.workers));
   const child = spawn(process.execPath, args, {

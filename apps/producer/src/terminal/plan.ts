@@ -36,8 +36,15 @@ export function planJson(
   };
 }
 
+export interface PlanView {
+  readonly rate: MeasuredRate | null;
+  /** Programs of the configuration that were run to read the corpus. */
+  readonly ran: readonly string[];
+  readonly style: Style;
+}
+
 /** The same for people. */
-export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style): string {
+export function renderPlan(plan: Plan, { rate, ran, style }: PlanView): string {
   const { documents, chunks } = plan;
   const columns = [
     { header: 'DOCUMENTS' },
@@ -70,8 +77,13 @@ export function renderPlan(plan: Plan, rate: MeasuredRate | null, style: Style):
     ...readingLines(plan.reading).map((line) => style.yellow(line)),
     ...(plan.withheld === null ? [] : [style.yellow(safeText(withheld(plan.withheld)))]),
     ...[unknownTokensWarning(plan)].filter((text) => text !== null).map((text) => style.yellow(text)),
-    style.dim('Nothing was written.'),
+    style.dim(safeText(whatWasWritten(ran))),
   ].join('\n');
+}
+
+function whatWasWritten(ran: readonly string[]): string {
+  if (ran.length === 0) return 'Nothing was written.';
+  return `embedline wrote nothing. It ran ${ran.join(', ')}, which may have.`;
 }
 
 function unknownNote(plan: Plan): string {
