@@ -1,6 +1,7 @@
 import { textHash } from '@embedline/core';
-import { describe, expect, test } from 'vitest';
+import { readdir, readlink } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
 import { folderWith, readCorpus } from '../support/read-corpus.ts';
 
 const le = (text: string) => Buffer.from(text, 'utf16le');
@@ -54,6 +55,89 @@ describe('13.11 UTF-16 is detected', () => {
     expect(found.texts).toEqual(['a zero \0 in the middle of a long line', 'marked']);
     expect(found.report.forms).toMatchObject([
       { what: expect.stringContaining('NUL') as string, sample: ['a.txt'] },
+    ]);
+  });
+});
+
+describe('13.11 UTF-16 of any script is detected without a byte order mark', () => {
+  test.each([
+    'Это русский текст, и в нём два предложения.',
+    'Привет',
+    'Größe',
+    'Καλημέρα κόσμε',
+    'שלום עולם',
+    'مرحبا بالعالم',
+    'नमस्ते दुनिया',
+    'สวัสดีชาวโลก',
+    'Zażółć gęślą jaźń',
+    'Հայերեն',
+    '日本語の文章です。今日は天気がいいですね。',
+    '한국어 문서입니다.',
+  ])('%s', async (text) => {
+    const cut = le(text).subarray(0, -1);
+    const found = await readCorpus(
+      await folderWith({ 'a.txt': le(text), 'b.txt': be(text), 'c.txt': le(text.repeat(900)), 'd.txt': cut }),
+    );
+    expect(found.texts).toEqual([text, text, text.repeat(900)]);
+    expect(found.reasons).toEqual([expect.stringMatching(/^d\.txt: it holds bytes that are not utf-16le/)]);
+  });
+
+  test.each([
+    ['texts with NUL characters between them', 'one\0two\0three\0four\0'],
+    ['ANSI colours', '\x1b[31mred\x1b[0m and more'],
+    ['tabs at every other place', 'a\tb\tc\td\t'],
+  ])('what is UTF-8 is left as it is: %s', async (_, text) => {
+    expect((await readCorpus(await folderWith({ 'a.txt': text }))).texts).toEqual([text]);
+  });
+});
+
+describe('13.11 UTF-32 and ISO-2022-JP', () => {
+  const utf32 = (text: string, isLittle: boolean) => {
+    const bytes = Buffer.concat(Array.from(text, () => Buffer.alloc(4)));
+    for (const [index, character] of Array.from(text).entries()) {
+      const point = character.codePointAt(0) ?? 0;
+      if (isLittle) bytes.writeUInt32LE(point, index * 4);
+      else bytes.writeUInt32BE(point, index * 4);
+    }
+    return bytes;
+  };
+
+  test.each(['日本', 'hello', 'Привет 😀'])(
+    '%s in UTF-32 is refused by name, and its file is closed',
+    async (text) => {
+      const cwd = await folderWith({ 'a.txt': utf32(text, true), 'b.txt': utf32(text, false) });
+      const { reasons } = await readCorpus(cwd);
+      expect(reasons).toEqual([expect.stringMatching(/it is UTF-32/), expect.stringMatching(/it is UTF-32/)]);
+      const open = await Promise.all(
+        (await readdir('/proc/self/fd')).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')),
+      );
+      expect(open.filter((path) => path.startsWith(cwd))).toEqual([]);
+    },
+  );
+
+  test('ISO-2022-JP is read, and told', async () => {
+    const bytes = Buffer.from('a \x1b$BF|K\\8l\x1b(B b', 'latin1');
+    const found = await readCorpus(await folderWith({ 'a.txt': bytes }));
+    expect(found.texts).toEqual(['a 日本語 b']);
+    expect(found.report.forms).toMatchObject([{ what: 'read as iso-2022-jp' }]);
+  });
+});
+
+describe('13.11 what an encoding is said to be', () => {
+  test.each([
+    ['a short text', Buffer.from('Gr\xf6\xdfe', 'latin1')],
+    [
+      'DOS',
+      Buffer.from('Gr\x94\xe1e und Qualit\x84t: f\x81r jede Stra\xe1e, f\x81r alle T\x84ler', 'latin1'),
+    ],
+    [
+      'an old Mac',
+      Buffer.from('Gr\x9a\xa7e und Qualit\x8at: Stra\xa7e, Ma\xa7e, Grü\xa7e, Fü\xa7e', 'latin1'),
+    ],
+  ])('%s is not said to be another', async (_, bytes) => {
+    const { reasons } = await readCorpus(await folderWith({ 'a.txt': bytes }));
+    expect(reasons).toEqual([
+      expect.stringMatching(/not UTF-8 at byte \d+: its encoding is not clear\. Name it, e\.g\. --encoding/),
     ]);
   });
 });

@@ -98,6 +98,33 @@ describe('13.9 what is kept out, by folder and glob alike', () => {
   });
 });
 
+describe('13.9 rules mean what they mean to git', () => {
+  test.each([
+    ['? and [!a] are one byte', '?.md\n[!a].md\n', ['a.md', 'ü.md']],
+    ['\\# and \\! are characters, # a comment', '\\#x.md\n\\!y.md\n#a.md\n', ['a.md', 'b.md', 'ü.md']],
+    [
+      'Windows ends its lines otherwise, and begins with a mark',
+      '\uFEFFa.md\r\nb.md\r\n',
+      ['!y.md', '#x.md', 'ü.md'],
+    ],
+    ['a blank at the end is dropped unless escaped', 'a.md  \nb.md\\ \n', ['!y.md', '#x.md', 'b.md', 'ü.md']],
+    ['what is kept out as a folder cannot be let in again', '/*\n!/sub/\n/sub/*\n!/sub/c.md\n', ['sub/c.md']],
+  ])('%s', async (_, rules, ids) => {
+    const cwd = await folderWith({
+      '.gitignore': rules,
+      'a.md': 'a',
+      'b.md': 'b',
+      'ü.md': 'u',
+      '#x.md': 'x',
+      '!y.md': 'y',
+      'sub/c.md': 'c',
+      'sub/d.md': 'd',
+    });
+    const found = (await readCorpus(cwd)).ids;
+    expect(found.filter((id) => rules.includes('sub') || !id.startsWith('sub/')).toSorted()).toEqual(ids);
+  });
+});
+
 describe('13.9 links are counted, and never block a sweep by themselves', () => {
   const linked = async () => {
     const cwd = await folderWith({ 'in/a.md': 'a', 'in/real/b.md': 'b', 'out/secret.md': 's' });

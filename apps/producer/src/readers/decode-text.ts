@@ -1,4 +1,5 @@
-import { encodingProblem, type SourceEncoding } from './encodings.ts';
+import { encodingProblem } from './encoding-problem.ts';
+import type { SourceEncoding } from './encodings.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -41,7 +41,7 @@ export class IgnoreRules {
 
   ignores(path: string, isFolder: boolean): boolean {
     const name = this.#name(path);
-    return name !== '' && this.#rules.ignores(isFolder ? `${name}/` : name);
+    return name !== '' && this.#rules.ignores(asBytes(isFolder ? `${name}/` : name));
   }
 
   async #within(folder: string): Promise<IgnoreRules> {
@@ -50,15 +50,19 @@ export class IgnoreRules {
     if (texts.every((text) => text === '')) return this;
     const lines = texts.flatMap((text) => text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/));
     const below = this.#name(folder);
-    const rules = ignore({ ignorecase: false })
-      .add(this.#rules)
-      .add(below === '' ? lines : lines.map((line) => ruleBelow(line, below)));
+    const own = below === '' ? lines : lines.map((line) => ruleBelow(line, below));
+    const rules = ignore({ ignorecase: false }).add(this.#rules).add(own.map(asBytes));
     return new IgnoreRules(this.#base, rules);
   }
 
   #name(path: string): string {
     return relative(this.#base, path).split(sep).join('/');
   }
+}
+
+/** One character a byte: to git, `?` and `[!a]` are one byte, not one letter. */
+function asBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }
 
 /** What a rule of a folder means, seen from a folder above: one without a slash holds on every level. */

@@ -2,10 +2,10 @@
 export interface Peeked {
   /** At least as many bytes as asked for, unless the stream is shorter. */
   readonly head: Buffer;
-  /** True when `head` is all there is. */
-  readonly isAll: boolean;
   /** Every block, those of `head` included. */
   readonly blocks: AsyncGenerator<Buffer>;
+  /** Closes a stream that is not read after all. */
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -32,8 +32,9 @@ export async function peek(source: AsyncIterable<Buffer>, bytes: number): Promis
   const failure = end === 'well' ? null : end;
   return {
     head: Buffer.concat(first),
-    isAll: end === 'well',
     blocks: replay(first, failure, end === null ? iterator : null),
+    // A generator that was never asked for a block would not close what it reads from.
+    close: async () => void (await iterator.return?.()),
   };
 }
 
