@@ -100,7 +100,7 @@ describe('13.9 what is kept out, by folder and glob alike', () => {
 
 describe('13.9 rules mean what they mean to git', () => {
   test.each([
-    ['? and [!a] are one byte', '?.md\n[!a].md\n', ['a.md', 'ü.md']],
+    ['? and [!a] are one byte', '?.md\n[!a].md\n', ['!y.md', '#x.md', 'ü.md']],
     ['\\# and \\! are characters, # a comment', '\\#x.md\n\\!y.md\n#a.md\n', ['a.md', 'b.md', 'ü.md']],
     [
       'Windows ends its lines otherwise, and begins with a mark',
@@ -159,6 +159,14 @@ describe('13.9 links are counted, and never block a sweep by themselves', () => 
   test('out of the source when --root says that there is more', async () => {
     const found = await readCorpus(await linked(), { sources: ['in'], root: '.', followLinks: true });
     expect(found.ids).toContain('in/leads-out/secret.md');
+  });
+
+  test('a link that leads to itself cannot be a source, and says so', async () => {
+    const cwd = await folderWith({ 'a.md': 'a' });
+    await symlink('loop', join(cwd, 'loop'));
+    await expect(readCorpus(cwd, { sources: ['loop'] })).rejects.toThrow(
+      /loop is a link that leads back to itself/,
+    );
   });
 
   test('links that lead to each other end', async () => {

@@ -65,6 +65,13 @@ export function cannotRead(source: string, error: NodeJS.ErrnoException): Embedl
       { cause: error },
     );
   }
+  if (error.code === 'ELOOP') {
+    return new EmbedlineError(
+      'SOURCE_NOT_FOUND',
+      `${source} is a link that leads back to itself. Check where it leads.`,
+      { cause: error },
+    );
+  }
   return new EmbedlineError(
     'SOURCE_UNREADABLE',
     `${source} cannot be read (${error.code ?? error.message}). Check its permissions.`,
