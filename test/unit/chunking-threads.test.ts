@@ -7,6 +7,7 @@ import {
   resolveModel,
 } from '@embedline/core';
 import { expect, onTestFinished, test } from 'vitest';
+import { openChunking } from '../../apps/producer/src/ingest/open-chunking.ts';
 import { ChunkingThreads } from '../../apps/producer/src/ingest/chunking-threads.ts';
 
 const modelsDirectory = fileURLToPath(new URL('../../models', import.meta.url));
@@ -41,7 +42,7 @@ test('threads cut documents as one thread does, in order, however many there are
 });
 
 test('a thread that dies fails what it owes and all that follows, by name', async () => {
-  const broken = { ...settings, model: { ...model, directory: '/nonexistent' } };
+  const broken = { ...settings, chunking: null as never };
   const threads = start(2, broken);
   const documents = [{ text: 'Text.', title: null }];
   const error = {
@@ -50,6 +51,15 @@ test('a thread that dies fails what it owes and all that follows, by name', asyn
   };
   await expect(threads.chunk(documents)).rejects.toMatchObject(error);
   await expect(threads.chunk(documents)).rejects.toMatchObject(error);
+});
+
+test.each([
+  ['options that leave no room for text', { chunking: { maxTokens: 5, overlapTokens: 0 } }, 'USAGE'],
+  ['a model that is not there', { model: { ...model, directory: '/nonexistent' } }, 'MODEL_INVALID'],
+])('13.4 %s are refused as in one thread', async (_, other, code) => {
+  const threads = start(2, { ...settings, ...other });
+  await expect(threads.chunk([{ text: 'Text.', title: null }])).rejects.toMatchObject({ code });
+  await expect(openChunking(1, { ...settings, ...other })).rejects.toMatchObject({ code });
 });
 
 test('closing fails what is under way', async () => {

@@ -5,6 +5,7 @@ import {
   type Chunk,
   type ChunkableText,
   type ChunkingOptions,
+  type ErrorCode,
   type ResolvedModel,
 } from '@embedline/core';
 import type { ChunkDocuments } from './chunk-documents.ts';
@@ -22,6 +23,12 @@ export interface ChunkingRequest {
 export interface ChunkingResponse {
   readonly id: number;
   readonly chunks: readonly (readonly Omit<Chunk, 'text'>[])[];
+}
+
+/** An error that a thread ends with, when it is one that says what to do. */
+export interface ChunkingRefusal {
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 type Answer = PromiseWithResolvers<ChunkingResponse['chunks']>;
@@ -44,17 +51,18 @@ export class ChunkingThreads {
     this.#owed = Array.from({ length: count }, () => new Map<number, Answer>());
     this.#threads = this.#owed.map((owed) => {
       const thread = new Worker(PROGRAM, { workerData: settings });
-      thread.on('message', ({ id, chunks }: ChunkingResponse) => {
-        owed.get(id)?.resolve(chunks);
-        owed.delete(id);
+      thread.on('message', (answer: ChunkingResponse | ChunkingRefusal) => {
+        if ('code' in answer) return this.#fail(new EmbedlineError(answer.code, answer.message));
+        owed.get(answer.id)?.resolve(answer.chunks);
+        owed.delete(answer.id);
       });
-      thread.on('error', (error) => this.#fail(messageOf(error)));
-      thread.on('exit', (code) => this.#fail(`it ended with code ${code}`));
+      thread.on('error', (error) => this.#fail(died(messageOf(error))));
+      thread.on('exit', (code) => this.#fail(died(`it ended with code ${code}`)));
       return thread;
     });
   }
 
-  /** @throws EmbedlineError CHUNKING_FAILED, CLOSED */
+  /** @throws EmbedlineError CHUNKING_FAILED, CLOSED, and what cutting in one thread throws, such as USAGE */
   readonly chunk: ChunkDocuments = async (documents) => {
     if (this.#failure !== null) throw this.#failure;
     const parts = inParts(documents, this.#threads.length);
@@ -80,19 +88,21 @@ export class ChunkingThreads {
     return answer.promise;
   }
 
-  #fail(reason: string): void {
-    this.#failure ??= this.#closed
-      ? new EmbedlineError('CLOSED', 'The chunking threads were closed.')
-      : new EmbedlineError(
-          'CHUNKING_FAILED',
-          `A thread that cuts documents died: ${reason}. Ingest again, which does the rest; too little memory is the usual ` +
-            `cause, and --producer-threads 1 needs least.`,
-        );
+  #fail(error: EmbedlineError): void {
+    this.#failure ??= this.#closed ? new EmbedlineError('CLOSED', 'The chunking threads were closed.') : error;
     for (const owed of this.#owed) {
       for (const { reject } of owed.values()) reject(this.#failure);
       owed.clear();
     }
   }
+}
+
+function died(reason: string): EmbedlineError {
+  return new EmbedlineError(
+    'CHUNKING_FAILED',
+    `A thread that cuts documents died: ${reason}. Ingest again, which does the rest; too little memory is the usual ` +
+      `cause, and --producer-threads 1 needs least.`,
+  );
 }
 
 /** Contiguous, of about as many characters each; fewer than `count` when there are not enough documents. */
