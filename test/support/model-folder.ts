@@ -1,6 +1,7 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { resolveModel, type ResolvedModel, type ResolveModelOptions } from '@embedline/core';
 import { temporaryDirectory } from './temporary.ts';
 
 const STEADY = fileURLToPath(new URL('../fixtures/tiny-models/steady', import.meta.url));
@@ -53,3 +54,20 @@ export const poolingConfig = (modes: Readonly<Record<string, unknown>>): object 
   pooling_mode_mean_sqrt_len_tokens: false,
   ...modes,
 });
+
+/** The tiny model as sentence-transformers writes it: mean pooling and normalization, with other files. */
+export const wholeModel = (changes: FileChanges = {}): FileChanges => ({
+  'modules.json': modulesJson('Transformer', 'Pooling', 'Normalize'),
+  '1_Pooling/config.json': poolingConfig({ pooling_mode_mean_tokens: true }),
+  ...changes,
+});
+
+/** What is made of the tiny model with other files. */
+export async function resolveTiny(
+  changes: FileChanges,
+  options: Partial<ResolveModelOptions> = {},
+  id = 'tiny',
+): Promise<ResolvedModel> {
+  const modelsDirectory = await tinyModelsFolder(changes, id);
+  return resolveModel({ id, modelsDirectory, dataDirectory: '/nonexistent', ...options });
+}

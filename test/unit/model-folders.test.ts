@@ -1,26 +1,8 @@
 import { join } from 'node:path';
-import { resolveModel, type ResolveModelOptions } from '@embedline/core';
+import { resolveModel } from '@embedline/core';
 import { describe, expect, test } from 'vitest';
-import {
-  modulesJson,
-  poolingConfig,
-  SHIPPED,
-  tinyModelsFolder,
-  type FileChanges,
-} from '../support/model-folder.ts';
+import { resolveTiny as resolve, SHIPPED, wholeModel as whole } from '../support/model-folder.ts';
 import { encodeOnnx } from '../support/onnx-file.ts';
-
-const MEAN = poolingConfig({ pooling_mode_mean_tokens: true });
-const whole = (changes: FileChanges = {}) => ({
-  'modules.json': modulesJson('Transformer', 'Pooling', 'Normalize'),
-  '1_Pooling/config.json': MEAN,
-  ...changes,
-});
-
-async function resolve(changes: FileChanges, options: Partial<ResolveModelOptions> = {}, id = 'tiny') {
-  const modelsDirectory = await tinyModelsFolder(changes, id);
-  return resolveModel({ id, modelsDirectory, dataDirectory: '/nonexistent', ...options });
-}
 
 describe('what is missing in a folder is said (issue 13, E18)', () => {
   test('Optimum’s flat layout is taken', async () => {

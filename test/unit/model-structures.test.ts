@@ -1,26 +1,16 @@
 import { join } from 'node:path';
-import { resolveModel, type ResolveModelOptions } from '@embedline/core';
+import { resolveModel } from '@embedline/core';
 import { describe, expect, test } from 'vitest';
 import {
   modulesJson,
   poolingConfig,
+  resolveTiny as resolve,
   SHIPPED,
   tinyModelsFolder,
+  wholeModel as whole,
   type FileChanges,
 } from '../support/model-folder.ts';
 import { encodeOnnx } from '../support/onnx-file.ts';
-
-const MEAN = poolingConfig({ pooling_mode_mean_tokens: true });
-const whole = (changes: FileChanges = {}) => ({
-  'modules.json': modulesJson('Transformer', 'Pooling', 'Normalize'),
-  '1_Pooling/config.json': MEAN,
-  ...changes,
-});
-
-async function resolve(changes: FileChanges, options: Partial<ResolveModelOptions> = {}, id = 'tiny') {
-  const modelsDirectory = await tinyModelsFolder(changes, id);
-  return resolveModel({ id, modelsDirectory, dataDirectory: '/nonexistent', ...options });
-}
 
 const pooling = (modes: Readonly<Record<string, unknown>>) =>
   whole({ '1_Pooling/config.json': poolingConfig(modes) });

@@ -89,7 +89,9 @@ export class ChunkingThreads {
   }
 
   #fail(error: EmbedlineError): void {
-    this.#failure ??= this.#closed ? new EmbedlineError('CLOSED', 'The chunking threads were closed.') : error;
+    this.#failure ??= this.#closed
+      ? new EmbedlineError('CLOSED', 'The chunking threads were closed.')
+      : error;
     for (const owed of this.#owed) {
       for (const { reject } of owed.values()) reject(this.#failure);
       owed.clear();

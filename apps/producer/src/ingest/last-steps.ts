@@ -63,10 +63,9 @@ function remedy({ code, approval }: Refusal, how: Change['how'], { spec, options
     : `If that is right, add ${approval ?? ''} and ${again}.`;
 }
 
-/** With --rebuild the next ingest begins another build. */
 function buildAgain({ rebuild }: IngestOptions): string {
   return rebuild
-    ? 'ingest again'
+    ? 'ingest again: with --rebuild, which begins another build, or without it, which drops this one and updates the live generation'
     : 'ingest again, which continues this build and embeds only what is missing';
 }
 
