@@ -79,7 +79,7 @@ test.each([
   ['@lezer/markdown', /chunking\/(?:markdown-blocks|markup\/inline-edits)\.ts$/],
   ['htmlparser2', /chunking\/markup\/html-edits\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],
-  ['bullmq', /core\/src\/(queue\.ts$|schedule\/)|worker\/src\/run-queue\.ts$/],
+  ['bullmq', /core\/src\/(queue\.ts$|bounded-worker\.ts$|schedule\/)|worker\/src\/run-queue\.ts$/],
   ['ioredis', /core\/src\/redis\//],
   ['cron-parser', /schedule\/cron\.ts$/],
   ['pino', /logger\.ts$/],

@@ -89,7 +89,9 @@ test.each([
         runSequence: 1,
       });
       const jobs = Array.from({ length: BATCHES }, (_, batch) =>
-        encodeJob(runId, batch, [chunkOf(`${runId}-${batch}`, `Text ${batch} of ${runId}.`)]),
+        encodeJob(runId, batch, [
+          chunkOf(`${runId}-${batch}`, `Text ${batch} of ${runId}.`, { passagePrefix: model.passagePrefix }),
+        ]),
       );
       await queue.enqueue(jobs);
       await redis.hset(runKeys(prefix).run(runId), { sealed: 1, batchesTotal: BATCHES });

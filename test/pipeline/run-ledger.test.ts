@@ -79,6 +79,7 @@ describe('the ledger', () => {
             chunksEmbedded: distinct.reduce((sum, index) => sum + index + 1, 0),
             tokensEmbedded: 10 * distinct.length,
             chunksTruncated: 2 * distinct.length,
+            chunksGivenUp: distinct.length,
             bytesDone: 100 * distinct.length,
           });
           expect(progress?.deadLetters).toBe(distinct.length);

@@ -36,8 +36,8 @@ export function batchFleet() {
     await ledger.create({ ...place, runId, model: MANIFEST.model, runSequence: 1 });
     const jobs = Array.from({ length: batches }, (_, index) =>
       encodeJob(runId, index, [
-        chunkOf(`a${index}`, `Text ${index}.`),
-        chunkOf(`b${index}`, `Text ${index}.`),
+        chunkOf(`a${index}`, `Text ${index}.`, { pipeline: runId }),
+        chunkOf(`b${index}`, `Text ${index}.`, { pipeline: runId }),
       ]),
     );
     await queue.enqueue(jobs);

@@ -9,6 +9,7 @@ import {
   Releasers,
   RunLedger,
   type ModelSpec,
+  type RedisConnection,
   type StoredPoint,
   type VectorStore,
 } from '@embedline/core';
@@ -46,6 +47,8 @@ export interface IngestCall extends Partial<Pick<IngestOptions, Chosen>> {
 
 /** Producer and worker in this process, around a real Redis and a store under test, with models that cost nothing. */
 export interface InProcess {
+  readonly redis: RedisConnection;
+  readonly prefix: string;
   ingest(call: IngestCall): Promise<IngestOutcome>;
   /** What an ingest would do. */
   plan(call: IngestCall): Promise<Plan>;
@@ -84,6 +87,8 @@ export function inProcess(
     await queue.close();
   });
   return {
+    redis: commands,
+    prefix,
     ingest: (call) =>
       ingest({ ...options(call), redis: commands, prefix, ledger, queue, store: call.store ?? store }),
     plan: (call) =>

@@ -41,10 +41,19 @@ export interface PointValues {
   readonly title?: string | null;
   readonly embeddedText?: string;
   readonly metadata?: Metadata;
+  /** Of the model. */
+  readonly passagePrefix?: string;
 }
 
 export function chunkOf(documentId: string, text: string, values: PointValues = {}): ChunkRecord {
-  const { pipeline = 'docs', chunkIndex = 0, title = null, metadata = {}, embeddedText } = values;
+  const {
+    pipeline = 'docs',
+    chunkIndex = 0,
+    title = null,
+    metadata = {},
+    embeddedText,
+    passagePrefix = '',
+  } = values;
   const other = embeddedText === undefined ? {} : { embeddedText };
   const chunk = { index: chunkIndex, text, start: 0, end: text.length, title, tokens: 3, ...other };
   return {
@@ -59,7 +68,7 @@ export function chunkOf(documentId: string, text: string, values: PointValues = 
     title,
     tokens: 3,
     metadata,
-    textHash: textHash('', embeddedText ?? text),
+    textHash: textHash(passagePrefix, embeddedText ?? text),
     payloadHash: payloadHash(chunk, metadata),
     documentMark: null,
   };

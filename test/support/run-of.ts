@@ -36,6 +36,7 @@ export function runOf(
       chunksEmbedded: 400,
       tokensEmbedded: 40_000,
       chunksTruncated: 0,
+      chunksGivenUp: 0,
       bytesDone: 1,
     },
     deadLetters: 0,

@@ -143,6 +143,7 @@ test('the summary, for people and for programs', () => {
       chunksEmbedded: 900,
       tokensEmbedded: 90_000,
       chunksTruncated: 0,
+      chunksGivenUp: 0,
       bytesDone: 1,
     },
   });

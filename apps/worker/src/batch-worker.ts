@@ -17,7 +17,7 @@ import type { BorrowedRun, RunSource } from './open-runs.ts';
 import { processBatch, type ProcessorOptions } from './processor.ts';
 import { RunQueue, type TakenBatch } from './run-queue.ts';
 import { ServedRuns, type Lane } from './served-runs.ts';
-import { settleFailure } from './settle-failure.ts';
+import { assertOwn, settleFailure } from './settle-failure.ts';
 
 export interface BatchWorkerOptions extends ProcessorOptions {
   /** Of role `worker`, since an outage is waited out. Nothing blocks it. */
@@ -204,6 +204,7 @@ export class BatchWorker {
     const signal = AbortSignal.any([held.signal, this.#handBack.signal]);
     let place = reserved;
     try {
+      assertOwn({ runId, batch });
       if (batch.givenUp !== null) throw new Error(batch.givenUp);
       this.#stop.signal.throwIfAborted();
       place ??= await this.#placeFor(runId, signal);

@@ -1,12 +1,11 @@
 import {
-  chunkRecordsOf,
   decodeJob,
   embeddedText,
-  EmbedlineError,
   giveUpChunk,
   isEmbedlineError,
   jobBytes,
   messageOf,
+  provenChunksOf,
   redactSecrets,
   type ChunkRecord,
   type EmbedJob,
@@ -49,12 +48,7 @@ export async function processBatch(
   if (await options.ledger.isBatchDone(job.runId, job.batchIndex))
     return { counted: false, chunks: 0, deadLetters: 0 };
   const run = await options.patience.waitOut(() => borrowed.open(signal), signal);
-  if (run.spec.runId !== job.runId)
-    throw new EmbedlineError(
-      'JOB_INVALID',
-      `A job in the queue of run ${run.spec.runId} is one of another run.`,
-    );
-  const chunks = chunkRecordsOf(job, run.spec.pipeline);
+  const chunks = provenChunksOf(job, run.spec);
   const embedded = await embed(run, chunks, signal, options);
   signal.throwIfAborted();
   const stored = await upsert(run, embedded.points, signal, options);
@@ -62,25 +56,19 @@ export async function processBatch(
     ...embedded.poison.map((poison) => giveUp(job, poison.item, 'embed', poison)),
     ...stored.poison.map((poison) => giveUp(job, poison.item.chunk, 'upsert', poison)),
   ];
-  const counted = await options.patience.waitOut(
-    () => count(job, embedded, stored.points, deadLetters, options),
+  const { ledger, workerId, patience } = options;
+  const { runId, batchIndex } = job;
+  const result = {
+    chunksEmbedded: stored.points,
+    tokensEmbedded: embedded.tokens,
+    chunksTruncated: embedded.truncated,
+    bytes: jobBytes(job),
+  };
+  const counted = await patience.waitOut(
+    () => ledger.completeBatch({ runId, batchIndex, workerId, result, deadLetters }),
     signal,
   );
-  return { counted, chunks: stored.points, deadLetters: deadLetters.length };
-}
-
-/** For a batch that was given up on as a whole: every chunk becomes a dead letter, and the batch counts as done. */
-export async function abandonBatch(
-  data: unknown,
-  error: unknown,
-  attempts: number,
-  options: Pick<ProcessorOptions, 'ledger' | 'workerId'>,
-): Promise<void> {
-  const job = decodeJob(data);
-  const deadLetters = chunkRecordsOf(job, '').map((item) =>
-    giveUp(job, item, 'embed', { item, error, attempts }),
-  );
-  await count(job, { tokens: 0, truncated: 0 }, 0, deadLetters, options);
+  return { counted: counted === 'counted', chunks: stored.points, deadLetters: deadLetters.length };
 }
 
 async function embed(
@@ -144,23 +132,6 @@ async function upsert(
     (error) => isEmbedlineError(error, 'STORE_REJECTED'),
   );
   return { points: processed.length, poison };
-}
-
-async function count(
-  job: EmbedJob,
-  { tokens, truncated }: { readonly tokens: number; readonly truncated: number },
-  chunksEmbedded: number,
-  deadLetters: readonly GivenUpChunk[],
-  { ledger, workerId }: Pick<ProcessorOptions, 'ledger' | 'workerId'>,
-): Promise<boolean> {
-  const result = {
-    chunksEmbedded,
-    tokensEmbedded: tokens,
-    chunksTruncated: truncated,
-    bytes: jobBytes(job),
-  };
-  const { runId, batchIndex } = job;
-  return (await ledger.completeBatch({ runId, batchIndex, workerId, result, deadLetters })) === 'counted';
 }
 
 function giveUp(

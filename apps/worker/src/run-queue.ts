@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { batchWorkerSettings, waitOutRefusals, type RedisConnection } from '@embedline/core';
-import { createRedisBackend, UnrecoverableError, Worker, type Job } from 'bullmq';
+import {
+  batchWorkerSettings,
+  BoundedWorker,
+  MAX_JOB_BYTES,
+  waitOutRefusals,
+  type RedisConnection,
+} from '@embedline/core';
+import { UnrecoverableError, type Job, type Worker } from 'bullmq';
 
 export interface RunQueueOptions {
   /** For commands, of role `worker`; shared by all queues of this worker, since none of them blocks. */
@@ -48,13 +54,12 @@ export class RunQueue {
   constructor(options: RunQueueOptions) {
     this.#options = options;
     const { redis, prefix, name, lockDurationMs, onError, onStalled } = options;
-    this.#worker = new Worker(
+    this.#worker = new BoundedWorker({
       name,
-      null,
-      { ...batchWorkerSettings(lockDurationMs), connection: redis, prefix, autorun: false },
-      // Without the blocking connection that a Worker usually has.
-      (queueName, settings) => createRedisBackend(queueName, settings),
-    );
+      process: null,
+      settings: { ...batchWorkerSettings(lockDurationMs), connection: redis, prefix, autorun: false },
+      maxDataCharacters: MAX_JOB_BYTES,
+    });
     this.#worker.on('error', onError);
     this.#worker.on('stalled', onStalled);
   }

@@ -1,7 +1,16 @@
-import { isEmbedlineError, messageOf, redactError, type Logger, type RunLedger } from '@embedline/core';
+import {
+  EmbedlineError,
+  isEmbedlineError,
+  mayHaveId,
+  messageOf,
+  parseJobId,
+  redactError,
+  type Logger,
+  type RunLedger,
+} from '@embedline/core';
 import type { HeldBatch } from './batch-locks.ts';
 import { hasEnded } from './has-ended.ts';
-import { abandonBatch } from './processor.ts';
+import { abandonBatch } from './abandon-batch.ts';
 import type { TakenBatch } from './run-queue.ts';
 import type { ServedRuns } from './served-runs.ts';
 
@@ -47,9 +56,38 @@ export async function settleFailure(work: FailedWork, context: FailureContext): 
   const isRefusal = isEmbedlineError(error) && REFUSALS.has(error.code);
   if (handBack.aborted && !isRefusal) return batch.handBack();
   if (isEmbedlineError(error, 'RUN_LOST') || (await hasEnded(runId, ledger))) return drop(batch, error);
+  if (isStray(work)) {
+    tellStray(runId, context.logger);
+    return drop(batch, error);
+  }
   if (!isRefusal) return countAttempt(work, context);
   served.refuse(runId, error);
   await batch.handBack();
+}
+
+/**
+ * A job that stands under another id than its own: counted, it would take the place of the batch that it names.
+ * @throws EmbedlineError JOB_INVALID
+ */
+export function assertOwn(work: Pick<FailedWork, 'batch' | 'runId'>): void {
+  if (isStray(work)) throw strayJob(work.runId);
+}
+
+function isStray({ batch, runId }: Pick<FailedWork, 'batch' | 'runId'>): boolean {
+  return parseJobId(batch.id)?.runId !== runId || !mayHaveId(batch.data, batch.id);
+}
+
+function tellStray(runId: string, logger: Logger): void {
+  const { code, message } = strayJob(runId);
+  logger.warn({ runId, code }, message);
+}
+
+function strayJob(runId: string): EmbedlineError {
+  return new EmbedlineError(
+    'JOB_INVALID',
+    `A job in the queue of run ${runId} is not one that embedline put there. It was dropped, and nothing of it was counted. ` +
+      `Something else writes to this Redis: give embedline its own.`,
+  );
 }
 
 /** Nobody waits for it any more. */
@@ -67,17 +105,24 @@ function redacted(error: unknown): Error {
   return safe instanceof Error ? safe : new Error(String(safe));
 }
 
-async function countAttempt({ batch, error }: FailedWork, context: FailureContext): Promise<void> {
+async function countAttempt(work: FailedWork, context: FailureContext): Promise<void> {
+  const { batch, error, runId } = work;
   const { logger } = context;
   const hopeless = batch.givenUp !== null || isEmbedlineError(error, 'JOB_INVALID');
   const cause = redacted(error);
   if (!(await batch.fail(cause, { hopeless }))) return;
   try {
-    await abandonBatch(batch.data, cause, batch.attemptsMade + 1, context);
+    const batchIndex = parseJobId(batch.id)?.batchIndex ?? 0;
+    await abandonBatch({ runId, batchIndex, batch, error: cause }, context);
     // Its dead letters say more, and keep what it takes to try again.
     await batch.remove();
     logger.error({ jobId: batch.id, err: cause }, 'Gave up on a batch: its chunks are dead letters');
   } catch (failure) {
+    // The run is sealed and has no such batch.
+    if (isEmbedlineError(failure, 'JOB_INVALID')) {
+      tellStray(runId, logger);
+      return batch.remove();
+    }
     const message = `Could not record a failed batch: ${messageOf(failure)}`;
     logger.error({ jobId: batch.id, err: failure }, message);
   }

@@ -8,7 +8,7 @@ export interface BatchLimits {
   readonly maxChunks: number;
   /** Defaults to 16,384: a few seconds of one core, so that losing a worker loses little. */
   readonly maxTokens: number;
-  /** UTF-8 bytes of texts and metadata. Defaults to 256 KiB (hazards B20). */
+  /** UTF-8 bytes of the job: texts, titles, metadata, and what names them. Defaults to 256 KiB (hazards B20). */
   readonly maxBytes: number;
 }
 
@@ -17,6 +17,9 @@ export const DEFAULT_BATCH_LIMITS: BatchLimits = Object.freeze({
   maxTokens: 16_384,
   maxBytes: 256 * 1024,
 });
+
+/** What JSON takes for a chunk besides its texts: names, ids, hashes, numbers, and the mark of a first chunk. */
+const BYTES_PER_CHUNK = 450;
 
 /** Collects chunks into batches; pure. A chunk that exceeds a bound by itself is a batch of its own. */
 export class Batcher {
@@ -32,7 +35,7 @@ export class Batcher {
 
   /** Adds a chunk, and returns the batch that it completes by not fitting in, or null. */
   add(chunk: ChunkRecord): ChunkRecord[] | null {
-    const ownBytes = textBytes(chunk);
+    const ownBytes = BYTES_PER_CHUNK + textBytes(chunk);
     const documentBytes =
       Buffer.byteLength(canonicalMetadata(chunk.metadata)) + Buffer.byteLength(chunk.documentId);
     const bytes = ownBytes + (chunk.documentId === this.#lastDocument ? 0 : documentBytes);

@@ -28,6 +28,11 @@ export function textHash(prefix: string, text: string): string {
   return shortHash([prefix, withPlainLineEnds(text)]);
 }
 
+/** The same as version 0.1.0 made it, with the line ends of the source. */
+export function format1TextHash(prefix: string, text: string): string {
+  return shortHash([prefix, text]);
+}
+
 /** JSON with sorted keys: equal metadata gives equal text, whatever the order it was read in. */
 export function canonicalMetadata(metadata: Metadata): string {
   return JSON.stringify(

@@ -1,6 +1,7 @@
 export * from './base.ts';
 export * from './search.ts';
 export { Batcher, DEFAULT_BATCH_LIMITS, type BatchLimits } from './batcher.ts';
+export { BoundedWorker } from './bounded-worker.ts';
 export type { TextFormat } from './chunking/blocks.ts';
 export { withPlainLineEnds } from './chunking/line-ends.ts';
 export { embeddedText } from './chunking/embedded-text.ts';
@@ -45,7 +46,18 @@ export {
 } from './ids.ts';
 export { format1ModelHash } from './embedder/format-1-hash.ts';
 export { FORMAT_VERSION, newerVersion } from './format-version.ts';
-export { chunkRecordsOf, decodeJob, encodeJob, jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
+export {
+  chunkRecordsOf,
+  decodeJob,
+  encodeJob,
+  jobBytes,
+  jobId,
+  MAX_JOB_BYTES,
+  mayHaveId,
+  parseJobId,
+  type EmbedJob,
+} from './job.ts';
+export { provenChunksOf, type ClaimedRun } from './job-claims.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';
 export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';

@@ -1,39 +1,33 @@
 import { z } from 'zod';
-import type { ChunkRecord, DocumentMark, Metadata } from './document.ts';
+import type { ChunkRecord, Metadata, MetadataValue } from './document.ts';
 import { EmbedlineError } from './errors.ts';
 import { assertNotNewer, FORMAT_VERSION, formatVersionSchema } from './format-version.ts';
+import { storedBatchIndex, storedChunkIndex, storedOffset, storedTokens } from './stored-numbers.ts';
+import { documentMarkSchema, hashSchema, isMetadata } from './vector-store/stored-point.ts';
 
 const uuid = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-const hash = z.string().regex(/^[0-9a-f]{32}$/);
-const count = z.int().min(0);
-const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 /**
- * Bytes of one job's texts, titles, ids and metadata together. The producer makes batches of 256 KiB; only a document
- * with metadata beyond its usual limit, or a chunk of very long tokens, makes one larger.
+ * Bytes of one job, all told. The producer makes batches of 256 KiB; only a document with metadata beyond its usual limit,
+ * or a chunk of very long tokens, makes one larger.
  */
-const MAX_JOB_BYTES = 64 * 1024 * 1024;
-
-const documentMarkSchema: z.ZodType<DocumentMark> = z.looseObject({
-  fingerprint: hash,
-  chunkCount: count,
-  digest: hash,
-});
+export const MAX_JOB_BYTES = 64 * 1024 * 1024;
+const MAX_PER_JOB = 4096;
 
 /** Fields that a newer program of the same version added are kept as they are. */
 const chunkSchema = z.looseObject({
   id: uuid,
   /** Position within `documents` of the job: metadata travels once per document, not once per chunk. */
-  document: count,
-  chunkIndex: count,
+  document: z.int().min(0).max(MAX_PER_JOB),
+  chunkIndex: storedChunkIndex,
   text: z.string().min(1),
   embeddedText: z.string().min(1).exactOptional(),
-  start: count,
-  end: count,
+  start: storedOffset,
+  end: storedOffset,
   title: z.string().max(MAX_JOB_BYTES).nullable(),
-  tokens: count,
-  textHash: hash,
-  payloadHash: hash,
+  tokens: storedTokens,
+  textHash: hashSchema,
+  payloadHash: hashSchema,
   documentMark: documentMarkSchema.nullable(),
 });
 
@@ -41,16 +35,20 @@ const embedJobSchema = z.looseObject({
   version: formatVersionSchema,
   runId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   /** Position of the batch within its run: the bit that says "done". */
-  batchIndex: count.max(2 ** 31 - 1),
+  batchIndex: storedBatchIndex,
   documents: z
     .array(
       z.looseObject({
         id: z.string().min(1),
-        metadata: z.record(z.string(), z.union([scalar, z.array(scalar)])),
+        // Not a record of zod, which drops a field that is called __proto__.
+        metadata: z.custom<Readonly<Record<string, MetadataValue>>>(
+          isMetadata,
+          'expected texts, numbers, booleans',
+        ),
       }),
     )
-    .max(4096),
-  chunks: z.array(chunkSchema).min(1).max(4096),
+    .max(MAX_PER_JOB),
+  chunks: z.array(chunkSchema).min(1).max(MAX_PER_JOB),
 });
 
 /** What travels in Redis: the chunks of one batch. No vectors, no secrets, no path or URL. */
@@ -82,8 +80,8 @@ export function decodeJob(data: unknown): EmbedJob {
   assertNotNewer('A job in the queue', data);
   const parsed = embedJobSchema.safeParse(data);
   if (parsed.success) {
-    if (jobBytes(parsed.data) <= MAX_JOB_BYTES) return parsed.data;
-    throw notOurs(`it is larger than ${MAX_JOB_BYTES} bytes`);
+    if (isSmallEnough(parsed.data)) return parsed.data;
+    throw notOurs(`it is larger than ${MAX_JOB_BYTES} bytes, or nested too deeply`);
   }
   const [issue] = parsed.error.issues;
   // The names of metadata are left out: they are whatever somebody wrote there.
@@ -91,6 +89,14 @@ export function decodeJob(data: unknown): EmbedJob {
   const known = path.includes('metadata') ? path.slice(0, path.indexOf('metadata') + 1) : path;
   const place = known.map(String).join('.') || 'the job';
   throw notOurs(`${place}: ${issue?.message ?? 'unknown'}`);
+}
+
+function isSmallEnough(job: EmbedJob): boolean {
+  try {
+    return jobBytes(job) <= MAX_JOB_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 function notOurs(problem: string): EmbedlineError {
@@ -139,22 +145,20 @@ export function jobId(runId: string, batchIndex: number): string {
 /** Of a job as it was made or read; it does not change, and is asked for at each step. */
 const countedBytes = new WeakMap<EmbedJob, number>();
 
-/** UTF-8 bytes of a batch's texts and metadata: what backpressure counts, the same on both sides of the queue. */
+/**
+ * UTF-8 bytes of a job as it stands in Redis: what backpressure counts, the same on both sides of the queue.
+ * @throws RangeError for a value that is nested more deeply than can be written
+ */
 export function jobBytes(job: EmbedJob): number {
-  const counted = countedBytes.get(job);
-  if (counted !== undefined) return counted;
-  const texts = job.chunks.reduce((sum, chunk) => sum + textBytes(chunk), 0);
-  const bytes = job.documents.reduce(
-    (sum, document) => sum + Buffer.byteLength(JSON.stringify(document)),
-    texts,
-  );
-  countedBytes.set(job, bytes);
-  return bytes;
+  const counted = countedBytes.get(job) ?? Buffer.byteLength(JSON.stringify(job));
+  countedBytes.set(job, counted);
+  return counted;
 }
 
-/** UTF-8 bytes of a chunk's text, and of what is embedded instead of it. */
-export function textBytes({ text, embeddedText = '' }: Pick<ChunkRecord, 'text' | 'embeddedText'>): number {
-  return Buffer.byteLength(text) + Buffer.byteLength(embeddedText);
+/** UTF-8 bytes of a chunk's text, of what is embedded instead of it, and of its title. */
+export function textBytes(chunk: Pick<ChunkRecord, 'text' | 'embeddedText' | 'title'>): number {
+  const { text, embeddedText = '', title } = chunk;
+  return Buffer.byteLength(text) + Buffer.byteLength(embeddedText) + Buffer.byteLength(title ?? '');
 }
 
 /** The parts of a job's id, or null when it is not one of embedline's. */
@@ -162,4 +166,15 @@ export function parseJobId(id: string): { runId: string; batchIndex: number } | 
   const groups = /^b-(?<runId>[A-Za-z0-9_-]{1,64})-(?<index>[0-9]{8,10})$/.exec(id)?.groups;
   if (groups?.['runId'] === undefined || groups['index'] === undefined) return null;
   return { runId: groups['runId'], batchIndex: Number(groups['index']) };
+}
+
+const nameSchema = z.looseObject({ runId: z.unknown(), batchIndex: z.unknown() }).partial();
+
+/** False when a job says that it is another batch than the one of its id. One that says nothing may be any. */
+export function mayHaveId(data: unknown, id: string): boolean {
+  const parsed = parseJobId(id);
+  if (parsed === null) return false;
+  const said = nameSchema.safeParse(data).data ?? {};
+  const { runId = parsed.runId, batchIndex = parsed.batchIndex } = said;
+  return runId === parsed.runId && batchIndex === parsed.batchIndex;
 }

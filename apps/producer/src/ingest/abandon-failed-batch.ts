@@ -11,7 +11,7 @@ import {
 
 /**
  * Makes dead letters of a batch that BullMQ gave up on.
- * @see abandonBatch of the worker, which does the same when it is there to see the batch fail
+ * @see abandon-batch.ts of the worker, which does the same when it is there to see the batch fail
  */
 export async function abandonFailedBatch(
   runId: string,
@@ -44,6 +44,6 @@ function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; 
     // The job itself is unreadable: the batch as a whole is what can be named.
     const key = `batch:${runId}:${failed.batchIndex}`;
     const nothing = { documentId: null, chunkIndex: null, origin: null, excerpt: null };
-    return { letters: [{ ...common, ...nothing, key }], bytes: 0 };
+    return { letters: [{ ...common, ...nothing, code: 'JOB_INVALID', key }], bytes: 0 };
   }
 }

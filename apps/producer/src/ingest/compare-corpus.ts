@@ -2,12 +2,8 @@ import { EmbedlineError, type DeadLetter, type Document } from '@embedline/core'
 import type { Corpus } from '../readers/corpus.ts';
 import { placeOf } from '../readers/reading-notes.ts';
 import { reject, type ReadItem } from '../readers/read-item.ts';
-import {
-  compareDocuments,
-  type CompareOptions,
-  type DocumentDecision,
-  type DocumentToCompare,
-} from './compare.ts';
+import { compareDocuments, type CompareOptions, type DocumentDecision } from './compare.ts';
+import type { DocumentToCompare } from './find-unchanged.ts';
 import { mapInOrder } from './in-order.ts';
 import type { SeenDocuments } from './seen-documents.ts';
 

@@ -12,16 +12,10 @@ import {
   type Document,
   type GenerationPoints,
   type StoredFingerprint,
-  type TextFormat,
 } from '@embedline/core';
 import type { ChunkDocuments } from './chunk-documents.ts';
+import { findUnchanged, type DocumentToCompare } from './find-unchanged.ts';
 import { LOOKUP_SIZE, vectorsByTextHash } from './vectors-by-text-hash.ts';
-
-/** A document with what its structure is to be read as. */
-export interface DocumentToCompare {
-  readonly document: Document;
-  readonly format: TextFormat;
-}
 
 /** What is to be done to make one document's points match it. */
 export interface DocumentDecision {
@@ -65,7 +59,11 @@ export async function compareDocuments(
 ): Promise<DocumentDecision[]> {
   const firstIds = documents.map(({ document }) => pointId(options.pipeline, document.id, 0));
   const stored = await lookUp(firstIds, options);
-  const unchanged = await findUnchanged(documents, stored, options);
+  const unchanged = await findUnchanged(documents, {
+    pipeline: options.pipeline,
+    firsts: stored,
+    lookUp: (ids) => lookUp(ids, options),
+  });
   const rest = documents.filter(({ document }) => !unchanged.has(document.id));
   const chunked = await options.chunk(rest.map(toChunkable));
   const records = rest.map((document, index) => recordsOf(document, chunked[index] ?? [], options));
@@ -80,42 +78,6 @@ export async function compareDocuments(
   return documents.map(
     ({ document }) => decisions.get(document.id) ?? skipWhole(document, unchanged.get(document.id) ?? 0),
   );
-}
-
-/**
- * Documents that need no tokenising: their mark names their fingerprint, and the digest of all their stored chunks is
- * the one that the mark names, so each chunk is there and as it was.
- * @param firsts the stored first chunks
- * @returns number of chunks by document id
- */
-async function findUnchanged(
-  documents: readonly DocumentToCompare[],
-  firsts: ReadonlyMap<string, StoredFingerprint>,
-  options: CompareOptions,
-): Promise<Map<string, number>> {
-  const unchanged = new Map<string, number>();
-  if (firsts.size === 0) return unchanged;
-  const { pipeline } = options;
-  const candidates = documents.flatMap(({ document, format }) => {
-    const first = firsts.get(pointId(pipeline, document.id, 0));
-    const mark = first?.documentMark ?? null;
-    if (first === undefined || mark === null || mark.fingerprint !== documentFingerprint(document, format))
-      return [];
-    const others = Array.from({ length: mark.chunkCount - 1 }, (_, index) =>
-      pointId(pipeline, document.id, index + 1),
-    );
-    return [{ documentId: document.id, mark, first, others }];
-  });
-  const stored = await lookUp(
-    candidates.flatMap(({ others }) => others),
-    options,
-  );
-  for (const { documentId, mark, first, others } of candidates) {
-    const chunks = [first, ...others.map((id) => stored.get(id))].filter((chunk) => chunk !== undefined);
-    if (chunks.length === mark.chunkCount && chunksDigest(chunks) === mark.digest)
-      unchanged.set(documentId, mark.chunkCount);
-  }
-  return unchanged;
 }
 
 function tokensOf(chunks: readonly Chunk[]) {

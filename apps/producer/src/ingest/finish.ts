@@ -1,5 +1,6 @@
 import { EmbedlineError } from '@embedline/core';
 import type { AwaitedChunks } from './awaited-chunks.ts';
+import { chunksMissing } from './chunks-missing.ts';
 import { keepStale } from './keep-stale.ts';
 import { assertAllowed, changeOf, type LastSteps } from './last-steps.ts';
 import { publish } from './publish.ts';
@@ -22,6 +23,8 @@ export async function finish(context: FinishContext): Promise<string[]> {
   await ledger.recordProducer(context.spec.runId, counts);
   await ledger.setStage(context.spec.runId, 'sweeping');
   const steps = { ...context, missing: await keepWhatFailed(context) };
+  if (steps.missing > context.givenUp)
+    throw chunksMissing(steps.target.generation.name, steps.missing - context.givenUp);
   const complete = corpus.problemCount === 0 || options.sweepIncomplete;
   if (!complete && target.building && target.live !== null) throw incompleteBuild(context);
   const notices = staleNotices(context);
@@ -38,10 +41,11 @@ export async function finish(context: FinishContext): Promise<string[]> {
   return notices;
 }
 
-/** @returns how many chunks have no point of their text */
+/** @returns how many chunks have no point of their text, by the store and not by the counters in Redis */
 async function keepWhatFailed(context: FinishContext): Promise<number> {
   const { spec, target, counts, seen, signal, awaited, givenUp } = context;
-  if (givenUp === 0 || awaited === null) return givenUp;
+  // Where the target is new, every point of it is counted before it is published.
+  if (awaited === null || (givenUp === 0 && target.isNew)) return givenUp;
   const { pipeline, runSequence } = spec;
   const found = await keepStale({ pipeline, points: target.points, awaited, seen, runSequence, signal });
   counts.chunksKeptStale = found.kept;

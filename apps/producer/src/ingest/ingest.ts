@@ -78,7 +78,7 @@ async function run(context: RunContext): Promise<IngestOutcome> {
     counts.chunksReused += await repeated.settle();
     const repeatedGivenUp = repeated.giveUp(runId);
     await ledger.addDeadLetters(runId, repeatedGivenUp);
-    const givenUp = done.producer.chunksEnqueued - done.workers.chunksEmbedded + repeatedGivenUp.length;
+    const givenUp = done.workers.chunksGivenUp + repeatedGivenUp.length;
     const notices = await finish({ ...context, signal, seen, awaited, givenUp });
     await recording.close();
     await ledger.recordProducer(runId, counts);

@@ -13,7 +13,7 @@ export interface LastSteps {
   readonly signal: AbortSignal;
   readonly options: IngestOptions;
   readonly seen: SeenDocuments;
-  /** Chunks of this run that were given up on, by its counters. */
+  /** Chunks of this run that were given up on, each with a dead letter, by its counters. */
   readonly givenUp: number;
   /** Those of them without a point of their text; a late worker may have written the others. */
   readonly missing: number;

@@ -8,6 +8,7 @@ import {
   nextRunSequence,
   Releasers,
   type BatchQueue,
+  type ChunkRecord,
   type EmbedJob,
   type RedisConnection,
   type RunLedger,
@@ -15,6 +16,8 @@ import {
   type RunSpec,
   type VectorStore,
 } from '@embedline/core';
+import { createAwaitedChunks } from './awaited-chunks.ts';
+import { chunksMissing } from './chunks-missing.ts';
 import { Enqueuer } from './enqueue.ts';
 import type { LocalWorkers } from './local-workers.ts';
 import { newRunCounts } from './run-counts.ts';
@@ -80,7 +83,7 @@ export async function retryFailed(options: RetryOptions): Promise<RunProgress> {
 async function embedAgain(
   { runId, pipeline }: RunSpec,
   signal: AbortSignal,
-  { jobs, ledger, queue }: RetryOptions,
+  { failed, jobs, ledger, queue, store }: RetryOptions,
 ): Promise<void> {
   const counts = newRunCounts();
   const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal });
@@ -89,7 +92,26 @@ async function embedAgain(
   counts.chunksTotal = chunks.length;
   await enqueuer.add(chunks);
   await enqueuer.flush();
-  await waitForBatches({ runId, ledger, unfinished, counts, signal });
+  const { workers } = await waitForBatches({ runId, ledger, unfinished, counts, signal });
+  const missing = await countMissing(chunks, failed.generation, store, signal);
+  if (missing > workers.chunksGivenUp)
+    throw chunksMissing(failed.generation.name, missing - workers.chunksGivenUp);
+}
+
+/** Of some chunks, those without a point of their text. */
+async function countMissing(
+  chunks: readonly ChunkRecord[],
+  generation: RunSpec['generation'],
+  store: VectorStore,
+  signal: AbortSignal,
+): Promise<number> {
+  await using releasers = new Releasers();
+  const awaited = releasers.own(createAwaitedChunks());
+  const points = releasers.own(await store.open(generation, { signal }));
+  awaited.add(chunks);
+  let missing = 0;
+  for await (const page of awaited.givenUp(points, signal)) missing += page.length;
+  return missing;
 }
 
 /** As whoever writes in place does: see claim-target.ts. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { cutText } from '../chunking/cut-text.ts';
 import type { ChunkRecord, DeadLetter } from '../document.ts';
-import { decodeJob, encodeJob, jobOfChunk, type EmbedJob } from '../job.ts';
+import { decodeJob, encodeJob, jobOfChunk, MAX_JOB_BYTES, type EmbedJob } from '../job.ts';
+import { storedChunkIndex, storedCount } from '../stored-numbers.ts';
 import { parseStored } from '../redis/stored-value.ts';
 
 /** A dead letter of a chunk, with the job that would try it again. */
@@ -47,10 +48,10 @@ const letterSchema: z.ZodType<DeadLetter> = z.object({
   code: z.string().max(100),
   reason: z.string().max(MAX_LETTER_CHARACTERS),
   documentId: z.string().nullable(),
-  chunkIndex: z.int().nullable(),
-  origin: z.object({ file: z.string(), line: z.int().exactOptional() }).nullable(),
+  chunkIndex: storedChunkIndex.nullable(),
+  origin: z.object({ file: z.string(), line: storedCount.exactOptional() }).nullable(),
   excerpt: z.string().nullable(),
-  attempts: z.int(),
+  attempts: storedCount,
 });
 
 /** A dead letter as it stands in Redis; null for what embedline cannot have written. */
@@ -61,7 +62,7 @@ export function decodeLetter(text: string): DeadLetter | null {
 /** The job that would try a chunk again, as it stands in Redis; null for what is not one, or is of a newer program. */
 export function decodeRetryJob(text: string): EmbedJob | null {
   try {
-    return decodeJob(JSON.parse(text));
+    return text.length > MAX_JOB_BYTES ? null : decodeJob(JSON.parse(text));
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { z } from 'zod';
+import { storedCount, storedDurationMs, storedTimeMs } from '../stored-numbers.ts';
 import { parseStored } from '../redis/stored-value.ts';
 
 export interface LockOwner {
@@ -11,14 +12,14 @@ export interface LockOwner {
 }
 
 const holderSchema = z.object({
-  host: z.string(),
-  pid: z.number(),
-  runId: z.string(),
-  doing: z.string().optional(),
-  sinceMs: z.number(),
-  pidSpace: z.string(),
+  host: z.string().max(255),
+  pid: storedCount,
+  runId: z.string().max(200),
+  doing: z.string().max(200).optional(),
+  sinceMs: storedTimeMs,
+  pidSpace: z.string().max(1_000),
   /** How long Redis remembers this owner after its last sign of life; an hour in version 0.1.0. */
-  rememberMs: z.number().default(3_600_000),
+  rememberMs: storedDurationMs.default(3_600_000),
 });
 
 /** Who holds a lock, as it stands in Redis. */

@@ -2,14 +2,18 @@ import { script } from './run-scripts.ts';
 
 /**
  * The next fencing sequence: larger than every earlier one, also when Redis was emptied in between, since it never
- * falls behind the clock.
+ * falls behind the clock. A last one that is a day ahead of the clock was not given out by this script: points with one
+ * that follows it could not be replaced for as long.
  *
  * KEYS  sequence
  * Returns the sequence, in milliseconds since the epoch or one more than the last
  */
 export const NEXT_SEQUENCE = script(`
 local now = redis.call('TIME')
-local sequence = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+local nowMs = now[1] * 1000 + math.floor(now[2] / 1000)
+local last = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+if last ~= last or last < 0 or last > nowMs + 86400000 then last = 0 end
+local sequence = math.max(math.floor(last) + 1, nowMs)
 redis.call('SET', KEYS[1], string.format('%d', sequence))
 return sequence`);
 

@@ -6,6 +6,7 @@ import { EmbedlineError } from '../errors.ts';
 import { FORMAT_VERSION } from '../format-version.ts';
 import type { EmbedJob } from '../job.ts';
 import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
+import { withoutBit } from './done-bitmap.ts';
 import { decodeLetter, decodeRetryJob, encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runCancelled, runLost, runSuperseded } from './run-errors.ts';
@@ -154,11 +155,7 @@ export class RunLedger {
 
   /** Which of these batches are not done, in the order given. */
   async pendingBatches(runId: string, batchIndexes: readonly number[]): Promise<number[]> {
-    if (batchIndexes.length === 0) return [];
-    const read = () => this.#redis.getBuffer(this.#keys.done(runId));
-    const bitmap = (await this.#read(runId, read)) ?? Buffer.alloc(0);
-    const isDone = (index: number) => ((bitmap[index >> 3] ?? 0) >> (7 - (index & 7))) & 1;
-    return batchIndexes.filter((index) => isDone(index) === 0);
+    return this.#read(runId, () => withoutBit(this.#redis, this.#keys.done(runId), batchIndexes));
   }
 
   /**

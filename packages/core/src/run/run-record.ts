@@ -4,6 +4,7 @@ import { assertNotNewer, formatVersionSchema } from '../format-version.ts';
 import { storedModelSpecSchema } from '../embedder/model-spec.ts';
 import type { Outage } from '../outages.ts';
 import { parseStored } from '../redis/stored-value.ts';
+import { storedRunSequence, storedTimeMs } from '../stored-numbers.ts';
 import { NO_PRODUCER_COUNTS, type ProducerCounts, type RunProgress, type RunSpec } from './run.ts';
 
 const name = z.string().min(1).max(200);
@@ -28,8 +29,8 @@ const runSpecSchema: z.ZodType<RunSpec> = z.looseObject({
   generation: z.looseObject({ collection: name, name, identity: name }),
   model: storedModelSpecSchema,
   embedTitle: z.literal(true).exactOptional(),
-  runSequence: z.int().positive(),
-  startedAtMs: z.int().positive(),
+  runSequence: storedRunSequence,
+  startedAtMs: storedTimeMs,
 });
 
 /** @throws EmbedlineError VERSION_UNSUPPORTED when a newer program wrote it; RUN_INVALID when it is damaged or forged */
@@ -66,7 +67,7 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
   if (record['spec'] === undefined) return null;
   const spec = parseSpec(record['spec'], runId);
   const number = (field: string) => toCount(record[field]);
-  const endedAtMs = record['endedAtMs'] === undefined ? null : number('endedAtMs');
+  const endedAtMs = toTimeMs(record['endedAtMs']);
   const elapsedMs = Math.max(0, (endedAtMs ?? nowSeconds * 1000) - spec.startedAtMs);
   return {
     spec,
@@ -80,6 +81,7 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
       chunksEmbedded: number('chunksEmbedded'),
       tokensEmbedded: number('tokensEmbedded'),
       chunksTruncated: number('chunksTruncated'),
+      chunksGivenUp: number('chunksGivenUp'),
       bytesDone: number('bytesDone'),
     },
     deadLetters: number('deadLetters'),
@@ -100,7 +102,7 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
 const MAX_MESSAGE_CHARACTERS = 10_000;
 const outageSchema: z.ZodType<Outage> = z.object({
   reason: z.string().max(MAX_MESSAGE_CHARACTERS),
-  sinceMs: z.number(),
+  sinceMs: storedTimeMs,
 });
 
 /**
@@ -129,6 +131,11 @@ function decodeLetterCounts(record: Fields): Record<string, number> {
 function toCount(text: string | undefined): number {
   const value = Number(text ?? 0);
   return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+/** Null for none, and for what is no time. */
+function toTimeMs(text: string | undefined): number | null {
+  return text === undefined ? null : (storedTimeMs.safeParse(Number(text)).data ?? null);
 }
 
 /** Lua gets a hash as field, value, field, value. */

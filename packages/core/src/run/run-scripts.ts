@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RedisConnection } from '../redis/connection.ts';
+import { MAX_BATCHES_OF_RUN } from '../stored-numbers.ts';
 
 /** A Lua script, run by its hash and sent whole only when Redis does not have it yet. */
 export interface Script {
@@ -58,6 +59,17 @@ local function addLetters(first, most)
   if run[1] then redis.call('ZADD', KEYS[8], run[2], run[1]) end
 end`;
 
+/** Batches that are done, of those that the run has: whatever else stands in the bitmap is none of it. */
+const COUNT_DONE = `local function countDone()
+  local run = redis.call('HMGET', KEYS[1], 'sealed', 'batchesTotal')
+  local total = math.min(tonumber(run[2] or '0') or 0, ${MAX_BATCHES_OF_RUN})
+  if run[1] ~= '1' or total < 0 then return redis.call('BITCOUNT', KEYS[2], 0, ${MAX_BATCHES_OF_RUN / 8 - 1}) end
+  local bytes = math.floor(total / 8)
+  local done = bytes > 0 and redis.call('BITCOUNT', KEYS[2], 0, bytes - 1) or 0
+  for bit = bytes * 8, total - 1 do done = done + redis.call('GETBIT', KEYS[2], bit) end
+  return done
+end`;
+
 /**
  * Writes the record of a new run and lists it.
  *
@@ -104,6 +116,7 @@ if ended then
   return 1
 end
 redis.call('HINCRBY', KEYS[1], 'chunksTruncated', ARGV[8])
+if #ARGV > 8 then redis.call('HINCRBY', KEYS[1], 'chunksGivenUp', (#ARGV - 8) / 3) end
 addLetters(9, tonumber(ARGV[7]))
 local bucket = math.floor(tonumber(redis.call('TIME')[1]) / 10)
 redis.call('HINCRBY', KEYS[5], bucket, ARGV[4])
@@ -196,11 +209,12 @@ return 1`);
  * Returns 1 ended now, 0 ended before, -1 the run is not there
  */
 export const END_RUN = script(`
+${COUNT_DONE}
 redis.call('ZREM', KEYS[7], ARGV[4])
 ${ASSERT_RUNNING}
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'message', ARGV[3], 'stage', 'ended',
-  'endedAtMs', now[1] * 1000 + math.floor(now[2] / 1000), 'batchesDone', redis.call('BITCOUNT', KEYS[2]))
+  'endedAtMs', now[1] * 1000 + math.floor(now[2] / 1000), 'batchesDone', countDone())
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'endedAs', ARGV[5]) end
 redis.call('HDEL', KEYS[1], 'waitingFor', 'lastLetters')
 redis.call('DEL', KEYS[5])
@@ -218,5 +232,6 @@ return 1`);
  *         seconds of the clock
  */
 export const READ_RUN = script(`
-return { redis.call('HGETALL', KEYS[1]), redis.call('BITCOUNT', KEYS[2]), redis.call('HGETALL', KEYS[4]),
+${COUNT_DONE}
+return { redis.call('HGETALL', KEYS[1]), countDone(), redis.call('HGETALL', KEYS[4]),
   redis.call('HGETALL', KEYS[5]), tonumber(redis.call('TIME')[1]) }`);

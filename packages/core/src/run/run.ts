@@ -103,6 +103,8 @@ export interface WorkerCounts {
   readonly tokensEmbedded: number;
   /** Chunks that were longer than the model takes: 0 for all that embedline cut itself. */
   readonly chunksTruncated: number;
+  /** Chunks that became dead letters; a batch whose job is not readable counts as one. */
+  readonly chunksGivenUp: number;
   readonly bytesDone: number;
 }
 

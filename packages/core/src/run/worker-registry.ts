@@ -4,6 +4,7 @@ import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
 import { FORMAT_VERSION } from '../format-version.ts';
 import { parseStored } from '../redis/stored-value.ts';
+import { storedCount, storedTimeMs } from '../stored-numbers.ts';
 import { VERSION } from '../version.ts';
 import { runKeys } from './run-keys.ts';
 
@@ -14,7 +15,7 @@ const refusalSchema = z.object({
   runId: z.string().max(200),
   code: z.string().max(100),
   reason: z.string().max(2_000),
-  sinceMs: z.number(),
+  sinceMs: storedTimeMs,
 });
 
 /** A run that a worker leaves to others, and why. */
@@ -23,15 +24,15 @@ export type Refusal = z.infer<typeof refusalSchema>;
 const workerSchema = z.object({
   workerId: z.string().max(300),
   host: z.string().max(255),
-  pid: z.int(),
+  pid: storedCount,
   concurrency: z.int().min(0).max(10_000),
   /** Of embedline. */
   version: z.string().max(50).default('unknown'),
   /** The newest run records and jobs that it reads; see format-version.ts. Workers of format 1 do not say. */
   format: z.int().positive().default(1),
-  sinceMs: z.number(),
+  sinceMs: storedTimeMs,
   waitingFor: z.string().max(5_000).nullable(),
-  waitingSinceMs: z.number().nullable(),
+  waitingSinceMs: storedTimeMs.nullable(),
   refusals: z.array(refusalSchema).max(MAX_REFUSALS_TOLD).default([]),
 });
 

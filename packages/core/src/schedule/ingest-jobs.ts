@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Worker, type Job } from 'bullmq';
+import type { Job } from 'bullmq';
+import { BoundedWorker } from '../bounded-worker.ts';
 import { messageOf } from '../errors.ts';
 import { runKeys } from '../run/run-keys.ts';
 import {
@@ -23,6 +24,9 @@ const PING_MS = 1_000;
 const CLOSE_MS = 3_000;
 /** A server whose clock is wrong looks again after this long. */
 const CLOCK_CHECK_MS = 10_000;
+/** Far above the request with the longest name. */
+const MAX_REQUEST_CHARACTERS = 64 * 1024;
+
 /**
  * Puts scheduled ingests into the queue when their time has come, and takes these and the requested ones from it. Each is taken by one
  * server; that of a server which died goes to another (lock of 30 s, looked for every 10 s), where it converges.
@@ -50,14 +54,15 @@ export function startIngestJobs(options: IngestJobsOptions): IngestJobs {
     }
     return performIngest(job, token, { ...options, execute, keys, signal });
   };
-  const worker = new Worker(
-    keys.ingestQueueName,
-    (job, token, lost) => {
+  const worker = new BoundedWorker({
+    name: keys.ingestQueueName,
+    process: (job, token, lost) => {
       const performed = take(job, token, lost).finally(() => performing.delete(performed));
       performing.add(performed);
       return performed;
     },
-    {
+    maxDataCharacters: MAX_REQUEST_CHARACTERS,
+    settings: {
       connection: options.connection,
       prefix: options.prefix,
       concurrency: options.concurrency ?? 1,
@@ -66,7 +71,7 @@ export function startIngestJobs(options: IngestJobsOptions): IngestJobs {
       maxStalledCount: 20,
       drainDelay: 5,
     },
-  );
+  });
   worker.on('error', (error) => onError(error.message));
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
     for (const id of jobIds) worker.cancelJob(id, 'lock lost');

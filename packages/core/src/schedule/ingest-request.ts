@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storedTimeMs } from '../stored-numbers.ts';
 
 /** What a tick does while the ingest before it still runs: nothing, or wait; more than one never waits. */
 export const overlapSchema = z.enum(['skip', 'queue-one']);
@@ -50,9 +51,9 @@ export const ingestResultSchema = z.object({
   kind: z.enum(['scheduled', 'detached']),
   runId: z.string().max(64).nullable(),
   /** When its time was; null for one that was asked for. */
-  scheduledForMs: z.number().nullable(),
-  startedAtMs: z.number(),
-  endedAtMs: z.number(),
+  scheduledForMs: storedTimeMs.nullable(),
+  startedAtMs: storedTimeMs,
+  endedAtMs: storedTimeMs,
   /** Why it failed or was skipped. */
   message: z.string().max(MAX_MESSAGE_CHARACTERS).nullable(),
 });

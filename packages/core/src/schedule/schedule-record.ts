@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertCron, latestFireTime, type Cron } from './cron.ts';
+import { storedTimeMs } from '../stored-numbers.ts';
 import { overlapSchema, type Overlap } from './ingest-request.ts';
 
 /** When a pipeline is ingested, and what happens while the ingest before still runs. */
@@ -35,8 +36,6 @@ const sourceSchema = z.discriminatedUnion('kind', [
 ]);
 export type ScheduleSource = z.infer<typeof sourceSchema>;
 
-const timeMsSchema = z.int().min(0).max(8.64e15);
-
 /** Of the format of a stored schedule; see docs/formats.md. */
 export const SCHEDULE_VERSION = 1 as const;
 
@@ -46,9 +45,9 @@ export const scheduleRecordSchema = timetableSchema
     version: z.literal(SCHEDULE_VERSION),
     source: sourceSchema,
     /** Times up to this one are not its own: it was not set yet. */
-    sinceMs: timeMsSchema,
+    sinceMs: storedTimeMs,
     /** A time of the schedule before it that had not been served when this one was set. */
-    owedMs: timeMsSchema.nullable(),
+    owedMs: storedTimeMs.nullable(),
   })
   .refine(isCron);
 export type ScheduleRecord = z.infer<typeof scheduleRecordSchema>;

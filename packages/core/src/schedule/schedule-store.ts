@@ -4,6 +4,7 @@ import { assertNotNewer } from '../format-version.ts';
 import { newerVersionOfStored, parseStored } from '../redis/stored-value.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
 import { runScript, script } from '../run/run-scripts.ts';
+import { storedTimeMs } from '../stored-numbers.ts';
 import { ingestRequestSchema } from './ingest-request.ts';
 import {
   MOST_AHEAD_MS,
@@ -40,7 +41,7 @@ export interface StoredSchedules extends ScheduleSnapshot {
 }
 
 const pipelineSchema = ingestRequestSchema.shape.pipeline;
-const timeSchema = z.coerce.number().int().min(0).max(8.64e15);
+const timeSchema = z.coerce.number().pipe(storedTimeMs);
 
 /** The schedules in Redis. What is damaged there is as good as absent; what a newer program wrote is left as it is. */
 export class ScheduleStore {

@@ -2,6 +2,7 @@ import type { RedisConnection } from '../redis/connection.ts';
 import { z } from 'zod';
 import { newerVersionOfStored, parseStored } from '../redis/stored-value.ts';
 import { runKeys } from '../run/run-keys.ts';
+import { storedTimeMs } from '../stored-numbers.ts';
 import { ingestRequestSchema } from './ingest-request.ts';
 import type { ConfigFileSource } from './schedule-record.ts';
 
@@ -22,7 +23,7 @@ const storedSchema = z.looseObject({
   host: z.string().max(255),
   path: z.string().max(4096),
   pipelines: z.array(ingestRequestSchema.shape.pipeline).max(10_000),
-  seenMs: z.number(),
+  seenMs: storedTimeMs,
 });
 /** Of 10,000 pipelines with the longest names. */
 const MAX_CHARACTERS = 2 * 1024 * 1024;

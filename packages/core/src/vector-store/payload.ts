@@ -1,4 +1,5 @@
 import type { ChunkRecord, DocumentMark, Metadata } from '../document.ts';
+import { readMark } from './stored-point.ts';
 
 /**
  * What a point's payload looks like in a store, for people and programs that query it directly. Bump
@@ -65,6 +66,6 @@ export function fromPayload(id: string, payload: PointPayload): ChunkRecord {
     metadata: payload.metadata,
     textHash: payload.text_hash,
     payloadHash: payload.payload_hash,
-    documentMark: payload.document_mark ?? null,
+    documentMark: readMark(payload.document_mark),
   };
 }

@@ -1,22 +1,23 @@
 import { z } from 'zod';
 import type { Metadata } from '../document.ts';
+import { storedChunkIndex, storedOffset, storedTokens } from '../stored-numbers.ts';
 import { fromPayload, type PointPayload } from './payload.ts';
+import { isMetadata } from './stored-point.ts';
 import type { SearchHit, SearchQuery, StoredPoint } from './vector-store.ts';
 
 /** Far above what embedline writes: a chunk, its title and 64 KiB of metadata. */
 const MAX_PAYLOAD_CHARACTERS = 64 * 1024 * 1024;
 
-const position = z.int().min(0);
 const payloadSchema = z.looseObject({
   pipeline: z.string(),
   document_id: z.string(),
-  chunk_index: position,
+  chunk_index: storedChunkIndex,
   text: z.string(),
   embedded_text: z.string().optional(),
   title: z.string().nullable(),
-  start: position,
-  end: position,
-  tokens: position,
+  start: storedOffset,
+  end: storedOffset,
+  tokens: storedTokens,
   metadata: z.custom<Metadata>(isMetadata),
   text_hash: z.string(),
   payload_hash: z.string(),
@@ -75,15 +76,4 @@ export function hitsOf(
     if (hit === null) onDamaged?.(id);
     return hit === null ? [] : [hit];
   });
-}
-
-function isMetadata(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every((field) =>
-    Array.isArray(field) ? field.every(isScalar) : isScalar(field),
-  );
-}
-
-function isScalar(value: unknown): boolean {
-  return value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
 }

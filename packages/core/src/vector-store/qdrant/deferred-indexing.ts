@@ -17,7 +17,7 @@ const GREEN_LOOKS = 3;
 /** One graph may take long, and shows no progress meanwhile. */
 const STALLED_AFTER_MS = 60 * 60 * 1000;
 
-const deferredSchema = z.object({ [DEFERRED_KEY]: z.int().positive() });
+const deferredSchema = z.object({ [DEFERRED_KEY]: z.int().positive().max(10_000) });
 
 /** Builds no HNSW graph while a new collection is loaded; {@link resumeIndexing} puts back what was there before. */
 export async function deferIndexing(

@@ -1,6 +1,6 @@
 import type { Schemas } from '@qdrant/js-client-rest';
-import type { PointPayload } from '../payload.ts';
 import { readPayload, toHit, toStoredPoint } from '../stored-payload.ts';
+import { readFingerprint } from '../stored-point.ts';
 import type { SearchHit, StoredFingerprint, StoredPoint } from '../vector-store.ts';
 import { VECTOR_NAME } from './write-bodies.ts';
 
@@ -8,13 +8,11 @@ import { VECTOR_NAME } from './write-bodies.ts';
 export const FINGERPRINT_FIELDS = ['text_hash', 'payload_hash', 'document_mark'];
 
 export function toFingerprint({ id, payload }: Schemas['Record']): StoredFingerprint {
-  const { text_hash, payload_hash, document_mark } = payload as unknown as PointPayload;
-  return {
-    id: String(id),
-    textHash: text_hash,
-    payloadHash: payload_hash,
-    documentMark: document_mark ?? null,
-  };
+  return readFingerprint(id, {
+    textHash: payload?.['text_hash'],
+    payloadHash: payload?.['payload_hash'],
+    documentMark: payload?.['document_mark'],
+  });
 }
 
 export function readRecord({ id, payload, vector }: Schemas['Record']): StoredPoint | null {

@@ -1,8 +1,12 @@
 import type { ChunkRecord } from '../../document.ts';
 import { STALE_PAYLOAD_HASH, toPayload } from '../payload.ts';
 import { parsePayload, toStoredPoint } from '../stored-payload.ts';
+import { readFingerprint } from '../stored-point.ts';
 import type { Health, StoredFingerprint, StoredPoint } from '../vector-store.ts';
 import { toVector } from './database.ts';
+
+/** Two hashes and a number, and what a newer program may write beside them. */
+const MAX_MARK_CHARACTERS = 4096;
 
 /** All tables of one generation. Columns repeat what is looked up or scanned, so that no payload has to be parsed. */
 export const POINT_SCHEMA = `
@@ -50,13 +54,21 @@ export function columns(chunk: ChunkRecord, runSequence: number, stale?: boolean
 }
 
 export function toFingerprint(row: Record<string, unknown>): StoredFingerprint {
-  const mark = row['document_mark'] as string | null;
-  return {
-    id: String(row['id']),
-    textHash: String(row['text_hash']),
-    payloadHash: String(row['payload_hash']),
-    documentMark: mark === null ? null : (JSON.parse(mark) as StoredFingerprint['documentMark']),
-  };
+  return readFingerprint(row['id'], {
+    textHash: row['text_hash'],
+    payloadHash: row['payload_hash'],
+    documentMark: parseMark(row['document_mark']),
+  });
+}
+
+/** No JSON is as good as no mark. */
+function parseMark(text: unknown): unknown {
+  if (typeof text !== 'string' || text.length > MAX_MARK_CHARACTERS) return null;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
 }
 
 export function readRow(row: Record<string, unknown>): StoredPoint | null {
