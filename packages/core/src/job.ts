@@ -61,7 +61,7 @@ export function encodeJob(runId: string, batchIndex: number, records: readonly C
   const chunks = records.map((record) => {
     let document = positions.get(record.documentId);
     if (document === undefined) {
-      document = documents.push({ id: record.documentId, metadata: { ...record.metadata } as never }) - 1;
+      document = documents.push({ id: record.documentId, metadata: { ...record.metadata } }) - 1;
       positions.set(record.documentId, document);
     }
     // The rest is whatever a chunk has, also what a newer program gave one that came out of a job.
