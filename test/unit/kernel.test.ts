@@ -15,6 +15,7 @@ import {
   type PackedWeights,
 } from '@embedline/kernel';
 import { loadTokenizer } from '../../packages/core/src/embedder/tokenizer.ts';
+import { KernelReference } from '../support/kernel-reference.ts';
 import { randomNumbers, randomWeights, SMALL } from '../support/kernel-model.ts';
 
 const usable = listInstructionSets().flatMap(({ name, usable }) => (usable ? [name] : []));
@@ -69,6 +70,14 @@ describe('kernel: one arithmetic', () => {
     expect(new Set(found.map(([, hash]) => hash)).size, JSON.stringify(found)).toBe(1);
   });
 
+  test.each(Object.entries(shapes))('ARITHMETIC.md alone gives the same bits: %s', async (_, header) => {
+    const weights = randomWeights(header, 7);
+    const texts = textsOf([2, 18], header.vocabulary, 7);
+    const reference = new KernelReference(weights);
+    const wanted = Float32Array.from(texts.flatMap((text) => [...reference.embed(text)]));
+    expect(await embed(weights, texts, usable[0] ?? 'wasm-simd')).toEqual(wanted);
+  });
+
   test.each(usable)('%s gives a text the same bits alone and in any company', async (name) => {
     const weights = await packWeights(randomWeights(SMALL));
     const texts = textsOf(lengths, SMALL.vocabulary);
@@ -116,6 +125,14 @@ describe('kernel: the model that ships', () => {
       fast.map(async (name) => bits(await embed(weights, texts.slice(0, 12), name))),
     );
     for (const other of others) expect(other).toBe(first);
+  });
+
+  test('ARITHMETIC.md alone gives one of its texts the same bits', async () => {
+    const text = texts.find(({ length }) => length <= 4) ?? new Int32Array();
+    const file = weightsFromOnnx(readFileSync(`${model}/onnx/model_quantized.onnx`));
+    expect(new KernelReference(file).embed(text)).toEqual(
+      await embed(weights, [text], usable[0] ?? 'wasm-simd'),
+    );
   });
 });
 

@@ -8,7 +8,10 @@ struct Engine {
     const char* (*obstacle)();
     size_t (*scratch_bytes)(const Model& model, size_t rows, size_t longest);
     Status (*run)(const Model& model, const int32_t* ids, const int32_t* lengths, uint32_t texts, size_t rows, size_t longest, float* out, uint8_t* scratch, uint64_t* ticks);
+    /** Ticks of the processor's counter for `repeats` products of MEASURED_ROWS by MEASURED_DEPTH by 32, all in the first-level cache. */
+    uint64_t (*measure_product)(uint32_t repeats);
 };
+constexpr int MEASURED_ROWS = 96, MEASURED_DEPTH = 128;
 
 /** Fastest first, `plain` last. */
 extern const Engine ENGINES[];

@@ -7,4 +7,4 @@
 }  // namespace
 extern const char* ENGINE_OBSTACLE();
 extern const Engine ENGINE_SYMBOL;
-const Engine ENGINE_SYMBOL = {ENGINE_NAME, ENGINE_OBSTACLE, scratch_bytes, run};
+const Engine ENGINE_SYMBOL = {ENGINE_NAME, ENGINE_OBSTACLE, scratch_bytes, run, measure_product};

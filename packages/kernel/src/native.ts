@@ -20,6 +20,8 @@ export interface NativeAddon {
     /** Time of each part of the pass, in ticks of the processor's counter, is added here. */
     ticks?: Float64Array,
   ): number;
+  /** Multiply-adds per tick that the 8-bit product reaches when all lies in the first-level cache. */
+  peak(engine: number): number;
 }
 
 export type NativeState =
