@@ -151,6 +151,7 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     startWorkers: () => null,
     onStart: () => undefined,
     onNotice: () => undefined,
+    onAudit: () => undefined,
   };
 }
 

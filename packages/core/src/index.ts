@@ -63,6 +63,7 @@ export { pipelineFingerprint } from './pipeline-fingerprint.ts';
 export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
 export { connectRedis, redactUrl, type RedisConnection, type RedisRole } from './redis/connection.ts';
 export { redisNowMs } from './redis/clock.ts';
+export { writeAudit, type AuditEvent, type AuditRecord } from './state/audit-log.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
 export { parseRedisUrl } from './redis/parse-url.ts';

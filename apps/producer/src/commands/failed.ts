@@ -12,6 +12,7 @@ import { retryFailed } from '../ingest/retry-failed.ts';
 import { renderDeadLetters } from '../terminal/dead-letters.ts';
 import { countOf } from '../terminal/format.ts';
 import { renderSummary, summaryJson } from '../terminal/summary.ts';
+import { audit } from './audit.ts';
 import {
   EXIT,
   notice,
@@ -95,6 +96,15 @@ export async function dropFailed(flags: FailedFlags, context: CommandContext): P
   const letters = await lettersOf(run, flags, ledger);
   const keys = flags.cause === undefined ? 'all' : letters.map(({ key }) => key);
   const dropped = await ledger.dropDeadLetters(runId, keys, flags.cause);
+  if (dropped > 0)
+    audit(context, {
+      action: 'dead-letters-dropped',
+      command: 'failed drop',
+      collection: run.spec.collection,
+      pipeline: run.spec.pipeline,
+      run: runId,
+      counts: { deadLetters: dropped },
+    });
   if (flags.json === true) printJson(context.stdout, { type: 'dropped', run: runId, deadLetters: dropped });
   else
     printLine(

@@ -1,4 +1,5 @@
 import { EmbedlineError, type Generation } from '@embedline/core';
+import { aboutDropped } from './audited.ts';
 import { carryOver } from './carry-over.ts';
 import { hasSameChunks, otherPipelines } from './choose-generation.ts';
 import { countCurrent } from './find-swept.ts';
@@ -19,7 +20,10 @@ export async function publish(steps: LastSteps): Promise<void> {
   const generations = await store.generations(spec.collection, { signal });
   const older = generations.filter(({ live, number }) => !live && number < target.generation.number);
   const surplus = older.slice(0, Math.max(0, older.length - options.keepGenerations));
-  for (const generation of surplus) await store.dropGeneration(generation, { signal });
+  for (const generation of surplus) {
+    await store.dropGeneration(generation, { signal });
+    options.onAudit({ ...aboutDropped([generation]), pipeline: spec.pipeline, run: spec.runId });
+  }
 }
 
 /**
