@@ -5,7 +5,6 @@ export { BoundedWorker } from './bounded-worker.ts';
 export type { TextFormat } from './chunking/blocks.ts';
 export { withPlainLineEnds } from './chunking/line-ends.ts';
 export { embeddedText } from './chunking/embedded-text.ts';
-export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
