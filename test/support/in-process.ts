@@ -48,6 +48,7 @@ export interface IngestCall extends Partial<Pick<IngestOptions, Chosen>> {
 /** Producer and worker in this process, around a real Redis and a store under test, with models that cost nothing. */
 export interface InProcess {
   readonly redis: RedisConnection;
+  /** Of its keys in Redis. */
   readonly prefix: string;
   ingest(call: IngestCall): Promise<IngestOutcome>;
   /** What an ingest would do. */

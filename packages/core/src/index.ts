@@ -44,6 +44,7 @@ export {
   textHash,
 } from './ids.ts';
 export { format1ModelHash } from './embedder/format-1-hash.ts';
+export type { UnreadableRun } from './run/run-index.ts';
 export { FORMAT_VERSION, newerVersion } from './format-version.ts';
 export {
   chunkRecordsOf,

@@ -13,6 +13,7 @@ import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import { audit } from './audit.ts';
+import { tellUnreadableRuns } from './tell-unreadable-runs.ts';
 import {
   EXIT,
   notice,
@@ -58,6 +59,7 @@ export async function listRuns(flags: ListRunsFlags, context: CommandContext): P
   if (flags.json === true) for (const run of runs) printJson(context.stdout, runJson(viewRun(run, [])));
   else if (runs.length === 0) printLine(context.stdout, 'No such runs.');
   else printLine(context.stdout, renderRuns(runs, context.style));
+  tellUnreadableRuns(services.unreadable, context);
   return EXIT.done;
 }
 

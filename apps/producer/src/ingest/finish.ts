@@ -72,6 +72,7 @@ async function sweepTarget(steps: LastSteps): Promise<void> {
           shortened: found.surplusPoints + found.duplicatePoints,
         },
       });
+      await steps.options.ledger.assertRunning(steps.spec.runId);
     },
   });
   if (target.building) return;

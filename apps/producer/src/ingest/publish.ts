@@ -8,7 +8,7 @@ import { lookAtLive, type Documents } from './measure-loss.ts';
 
 /**
  * Exact count check, a look at what readers would lose, then one step that readers see.
- * @throws EmbedlineError STORE_MISMATCH, SOURCE_UNREADABLE, DELETE_GUARD, GIVEN_UP_GUARD, NOTHING_TO_PUBLISH
+ * @throws EmbedlineError STORE_MISMATCH, SOURCE_UNREADABLE, DELETE_GUARD, GIVEN_UP_GUARD, NOTHING_TO_PUBLISH, RUN_CANCELLED
  */
 export async function publish(steps: LastSteps): Promise<void> {
   const { target, options, spec, signal } = steps;
@@ -16,6 +16,8 @@ export async function publish(steps: LastSteps): Promise<void> {
   const pointsAfter = await assertCount(steps);
   if (target.live !== null) await replace(steps, target.live, pointsAfter);
   else await assertAllowed(steps, { ...changeOf(steps), how: 'publication', pointsNow: 0, pointsAfter });
+  // Since it was last looked at, somebody may have cancelled the run.
+  await options.ledger.assertRunning(spec.runId);
   await store.publish(target.generation, { signal, onWaiting: options.onNotice });
   const generations = await store.generations(spec.collection, { signal });
   const older = generations.filter(({ live, number }) => !live && number < target.generation.number);
