@@ -61,7 +61,7 @@ describe('jobs', () => {
       chunks: job.chunks.map((chunk) => ({ ...chunk, page: chunk.chunkIndex })),
     });
     const jobs = [newer(one, 1), newer(two, 2)].map((job) => decodeJob(JSON.parse(JSON.stringify(job))));
-    const again = encodeJob('run-2', 0, jobs.flatMap((job) => chunkRecordsOf(job, 'docs')).reverse());
+    const again = encodeJob('run-2', 0, jobs.flatMap((job) => chunkRecordsOf(job, 'docs')).toReversed());
     expect(again).toMatchObject({ runId: 'run-2', later: { for: 'all' } });
     // The jobs did not agree on this one.
     expect(again).not.toHaveProperty('own');
