@@ -239,6 +239,9 @@ describe('kernel: wrong calls', () => {
     expect(() => call([1], [1], 127)).toThrow('127 numbers instead of 128');
     expect(() => call([], [])).not.toThrow();
     expect(() => call([1, 2, 3], [1, 2])).not.toThrow();
+    const shared = new Int32Array(new SharedArrayBuffer(4)).fill(50);
+    expect(() => kernel.embed(shared, Int32Array.of(1), new Float32Array(128))).toThrow('token id 50');
+    kernel.embed(shared.fill(49), Int32Array.of(1), new Float32Array(128));
     kernel.close();
     kernel.close();
     expect(() => call([1], [1])).toThrow(expect.objectContaining({ code: 'CLOSED' }));
