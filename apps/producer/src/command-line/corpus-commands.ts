@@ -23,7 +23,7 @@ export function addCorpusCommands(program: Command, run: Run): void {
   command('ingest')
     .description('make the collection match the corpus')
     .option('--dry-run', 'the same as plan: say what would be done, and write nothing')
-    .option('--detach', 'hand a configured pipeline to whoever serves (embedline serve), and return at once')
+    .option('--detach', 'hand a configured pipeline to a running embedline serve, and return at once')
     .addHelpText(
       'after',
       `

@@ -31,7 +31,7 @@ export function addServingCommands(program: Command, run: Run): void {
   program
     .command('doctor')
     .description(
-      'check Redis, workers, vector store, model, disk, configuration and schedules, and say how to mend what is wrong',
+      'check Redis, workers, vector store, model, disk, configuration and schedules, and say how to fix what is wrong',
     )
     .option(...CONFIG)
     .option('--json', 'one JSON object per check')

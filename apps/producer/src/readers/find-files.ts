@@ -152,7 +152,7 @@ async function rulesAt(folder: string): Promise<IgnoreRules> {
   }
 }
 
-/** A file that was named itself may be a link: who named it meant where it leads. */
+/** A file that is named itself may be a link: what it leads to is read. */
 async function single(
   named: string,
   { path: source, format }: PathSource,

@@ -1,6 +1,6 @@
 import { fieldsOf, nextLine, type CsvDialect } from './csv-fields.ts';
 
-/** So many of the lines behind a row that cannot be read are looked at, and so great a share must be rows. */
+/** After a row that cannot be read, at most this many lines are checked, and at least this share of them must be rows. */
 const LINES_LOOKED_AT = 20;
 const SHARE_OF_ROWS = 0.8;
 const SHAPES_KEPT = 100;

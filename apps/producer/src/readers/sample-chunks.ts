@@ -4,7 +4,7 @@ import type { Corpus } from './corpus.ts';
 export interface SampleOptions {
   readonly corpus: Corpus;
   readonly chunk: (document: ChunkableText) => readonly Chunk[];
-  /** As many chunks are taken as have so many tokens together. */
+  /** Chunks are taken up to this many tokens in total. */
   readonly maxTokens: number;
   readonly signal: AbortSignal;
 }

@@ -29,7 +29,7 @@ export function rateOf(run: RunProgress): number {
   return run.workers.chunksEmbedded / Math.max(secondsOf(run), 0.001);
 }
 
-/** @param startsWorkers whether whoever looks starts workers of its own. Defaults to false */
+/** @param startsWorkers whether the viewing command starts workers of its own. Defaults to false */
 export function viewRun(
   run: RunProgress,
   workers: readonly ConnectedWorker[],

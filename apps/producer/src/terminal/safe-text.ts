@@ -17,7 +17,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** The text cut to so many columns, with an ellipsis if something is missing. */
+/** The text cut to at most `columns` columns, ending in an ellipsis if something was cut. */
 export function truncate(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let result = '';
@@ -30,7 +30,7 @@ export function truncate(text: string, columns: number): string {
   return `${result.trimEnd()}…`;
 }
 
-/** The text in lines of at most so many columns, cut at blanks where there are some. At least one line. */
+/** The text in lines of at most `columns` columns, broken at spaces where possible. At least one line. */
 export function wrap(text: string, columns: number): string[] {
   if (displayWidth(text) <= columns) return [text];
   const lines: string[] = [];
@@ -50,7 +50,7 @@ export function wrap(text: string, columns: number): string[] {
   return lines;
 }
 
-/** A word in pieces of at most so many columns. */
+/** A word in pieces of at most `columns` columns. */
 function cut(word: string, columns: number): string[] {
   if (displayWidth(word) <= columns) return [word];
   const pieces = [''];

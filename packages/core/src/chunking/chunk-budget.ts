@@ -6,7 +6,7 @@ import { embeddedText } from './embedded-text.ts';
 
 /** Fewer tokens of a document's own text than these are no chunk. */
 const MIN_TEXT_TOKENS = 4;
-/** So many characters of a chunk go to a token at most: blanks have none, and would make texts of any length. */
+/** Most characters per token of a chunk: white space has no tokens, and would make texts of any length. */
 const MAX_CHARACTERS_PER_TOKEN = 64;
 /** An embedded title takes half of a chunk at most. */
 const TITLE_SHARE = 0.5;
@@ -63,7 +63,7 @@ export function chunkBudget(options: ChunkingOptions, counter: TokenCounter): Ch
   };
 }
 
-/** As much of a title as has so many tokens, with a mark that it goes on; null when nothing fits. */
+/** As much of a title as fits into a number of tokens, with an ellipsis; null when nothing fits. */
 function shorten(title: string, maxTokens: number, counter: TokenCounter): string | null {
   let [fits, fitsNot] = [0, Math.min(title.length, maxTokens * MAX_CHARACTERS_PER_TOKEN)];
   const shortened = (length: number) => `${cutText(title, length).trimEnd()}…`;

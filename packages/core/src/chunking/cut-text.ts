@@ -1,6 +1,6 @@
 import { graphemeEndWithin } from './graphemes.ts';
 
-/** The first so many UTF-16 units of a text, fewer where that would cut a character in two as people see them. */
+/** The first UTF-16 units of a text, up to a limit, without cutting a grapheme cluster in two. */
 export function cutText(text: string, length: number): string {
   if (text.length <= length || length <= 0) return text.slice(0, Math.max(0, length));
   const whole = graphemeEndWithin(text, 0, length);

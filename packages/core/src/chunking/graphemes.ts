@@ -6,7 +6,7 @@ const segments = (text: string) =>
 const MAX_GRAPHEME_LENGTH = 64;
 /** Below U+0300 nothing joins with what stands before it, but LF with CR. */
 const FIRST_JOINING = 0x300;
-/** So much of the text before a place is looked at, to find where its characters begin. */
+/** UTF-16 units before a place that are searched for where its characters begin. */
 const LOOK_BEHIND = 256;
 
 /**
@@ -34,7 +34,7 @@ export function nextGraphemeEnd(text: string, start: number): number {
   return start + wholeUnits(text, start, first?.segment.length ?? 1);
 }
 
-/** So many units, one fewer where that would halve a surrogate pair. */
+/** The number of units, one fewer where that would halve a surrogate pair. */
 function wholeUnits(text: string, start: number, length: number): number {
   const last = text.charCodeAt(start + length - 1);
   const halved = start + length < text.length && last >= 0xd800 && last <= 0xdbff;

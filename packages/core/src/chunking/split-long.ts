@@ -9,10 +9,10 @@ export interface Piece {
   readonly torn: boolean;
 }
 
-/** Words are grouped by about so many: few enough to fit, enough to be worth a token count. */
+/** Words per group, on average: few enough to fit, enough to be worth a token count. */
 const WORDS_PER_PIECE = 16;
 const MAX_WORDS_PER_PIECE = 32;
-/** A run without white space that is longer than this is cut every so many UTF-16 units. */
+/** A run without white space that is longer than this is cut into pieces of `TORN_LENGTH` UTF-16 units. */
 const MAX_WORD_LENGTH = 200;
 const TORN_LENGTH = 32;
 
