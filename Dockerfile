@@ -5,6 +5,7 @@ FROM ${BASE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/core/package.json packages/core/
+COPY packages/kernel/package.json packages/kernel/
 COPY apps/producer/package.json apps/producer/
 # npm links only commands whose files are there.
 COPY apps/producer/bin apps/producer/bin

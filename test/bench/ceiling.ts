@@ -32,7 +32,7 @@ export async function measureCeiling(texts: readonly string[], model: ResolvedMo
 /** All texts are known: no micro-batch is smaller than it has to be, and neighbours are of like length. */
 async function planIdeally(texts: readonly string[], { directory, spec }: ResolvedModel) {
   const tokenizer = await loadTokenizer(directory);
-  const queue = new MicroBatchQueue();
+  const queue = new MicroBatchQueue({ mixesLengths: false });
   for (const text of texts) queue.add(tokenizer.encode(text, spec.maxTokens));
   const batches: { texts: number; ids: Int32Array }[] = [];
   for (let batch = queue.take(MICRO_BATCH_TOKENS); batch.length > 0; batch = queue.take(MICRO_BATCH_TOKENS))

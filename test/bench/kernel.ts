@@ -50,12 +50,7 @@ interface Contender {
 
 const weightsFile = readFileSync(WEIGHTS);
 const weights = await packWeights(weightsFromOnnx(weightsFile));
-const inference = await openOnnxruntimeEngine({
-  weightsFile: WEIGHTS,
-  dimensions: 384,
-  pooling: 'mean',
-  threads: 1,
-});
+const inference = await openOnnxruntimeEngine({ weightsFile: WEIGHTS, dimensions: 384, pooling: 'mean' }, 1);
 const sets = listInstructionSets().filter(({ name, usable }) => usable && name !== 'plain');
 for (const workload of WORKLOADS) await measure(workload);
 

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   DEFAULT_MODEL_ID,
+  engineIdentity,
   examineCanaries,
+  listInstructionSets,
   machineLimits,
   readReferences,
   resolveModel,
@@ -106,14 +108,21 @@ test('how a worker of this machine runs the model: as is usual, or as was measur
       /^\d+ process(es)? of 1 thread, 512 tokens at a time, as is usually fastest/,
     ),
   });
-  const { spec } = await resolveModel({
+  const { spec, filesHash } = await resolveModel({
     id: DEFAULT_MODEL_ID,
     modelsDirectory: MODELS,
     dataDirectory: bench.directory,
   });
-  const measured = { processes: 1, threadsPerProcess: 3, microBatchTokens: 1024 };
-  await new TuningCache(bench.directory).set(spec, machineLimits(), measured);
+  const kernel = engineIdentity('kernel', filesHash);
+  const cache = new TuningCache(bench.directory);
+  const instructionSet = listInstructionSets().find(({ usable }) => usable)?.name ?? 'plain';
+  // What was measured with onnxruntime, or another instruction set, says nothing of this one.
+  const other = { processes: 2, threadsPerProcess: 3, microBatchTokens: 2048 };
+  await cache.set(spec, machineLimits(), other);
+  await cache.set({ ...spec, ...kernel }, { ...machineLimits(), instructionSet: 'plain' }, other);
+  const measured = { processes: 1, threadsPerProcess: 1, microBatchTokens: 1024 };
+  await cache.set({ ...spec, ...kernel }, { ...machineLimits(), instructionSet }, measured);
   expect(await finding(bench, 'inference')).toMatchObject({
-    found: '1 process of 3 threads, 1024 tokens at a time, as was measured on this machine',
+    found: '1 process of 1 thread, 1024 tokens at a time, as was measured on this machine',
   });
 });

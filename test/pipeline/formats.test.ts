@@ -134,7 +134,9 @@ describe.each(versions)('files of format version %s are read', (version) => {
     for (const name of SMALL_STATE) await addFields(directory, name);
     const { model } = MANIFEST;
     expect(await new TuningCache(directory).get(model, LIMITS)).toMatchObject({ processes: 2 });
-    expect(await measuredRate(directory, model)).toMatchObject({ tokensPerSecond: 100 });
+    expect(await measuredRate(directory, { spec: model, filesHash: model.hash })).toMatchObject({
+      tokensPerSecond: 100,
+    });
     expect(await findModelPlace(directory, model.hash)).toBe('/models');
   });
 });

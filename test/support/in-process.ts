@@ -10,6 +10,7 @@ import {
   RunLedger,
   type ModelSpec,
   type RedisConnection,
+  type ResolvedModel,
   type StoredPoint,
   type VectorStore,
 } from '@embedline/core';
@@ -48,7 +49,6 @@ export interface IngestCall extends Partial<Pick<IngestOptions, Chosen>> {
 /** Producer and worker in this process, around a real Redis and a store under test, with models that cost nothing. */
 export interface InProcess {
   readonly redis: RedisConnection;
-  /** Of its keys in Redis. */
   readonly prefix: string;
   ingest(call: IngestCall): Promise<IngestOutcome>;
   /** What an ingest would do. */
@@ -152,7 +152,6 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     startWorkers: () => null,
     onStart: () => undefined,
     onNotice: () => undefined,
-    onAudit: () => undefined,
   };
 }
 
@@ -174,16 +173,20 @@ function openCall(call: IngestCall): OpenPipeline {
     partial,
     sweepIncomplete,
   });
+  const model: ResolvedModel = {
+    kind: 'transformer',
+    spec: call.model,
+    filesHash: call.model.hash,
+    directory,
+    modelsDirectory: directory,
+    weightsFile: '',
+    warnings: [],
+  };
   return {
     definition: { ...parsed, maxDelete: maxDeleteShare, maxGivenUp: maxGivenUpShare, name, directory },
-    model: {
-      kind: 'transformer',
-      spec: call.model,
-      directory,
-      modelsDirectory: directory,
-      weightsFile: '',
-      warnings: [],
-    },
+    modelFiles: model,
+    model,
+    whyNotKernel: null,
     corpus: corpusOf(call),
     ...chunkingOf(call),
     close: () => Promise.resolve(),

@@ -43,7 +43,12 @@ process.channel?.unref();
 const openEmbedder: typeof createEmbedder = async (wanted) => {
   const { spec } = 'spec' in wanted ? wanted : await resolveModel(wanted);
   const inference = new InferencePool({
-    settings: { weightsFile: '', dimensions: DIMENSIONS, pooling: 'mean', threads: 1 },
+    settings: {
+      weightsFile: '',
+      dimensions: DIMENSIONS,
+      pooling: 'mean',
+      engine: { name: 'onnxruntime', threads: 1 },
+    },
     processes: 1,
     microBatchTokens: 512,
     modelId: spec.id,

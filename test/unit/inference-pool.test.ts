@@ -10,7 +10,12 @@ function startPool({ processes = 1, microBatchTokens = 512, threads = 1 } = {}) 
   const started: InferenceChild[] = [];
   const warnings: string[] = [];
   const pool = new InferencePool({
-    settings: { weightsFile: '', dimensions: DIMENSIONS, pooling: 'mean', threads },
+    settings: {
+      weightsFile: '',
+      dimensions: DIMENSIONS,
+      pooling: 'mean',
+      engine: { name: 'onnxruntime', threads },
+    },
     processes,
     microBatchTokens,
     modelId: 'fake',

@@ -133,7 +133,7 @@ describe('progress', () => {
 });
 
 test('the summary, for people and for programs', () => {
-  const done = runOf({
+  const run = runOf({
     state: 'done',
     stage: 'ended',
     endedAtMs: 1_010_000,
@@ -147,11 +147,14 @@ test('the summary, for people and for programs', () => {
       bytesDone: 1,
     },
   });
+  const model = { ...run.spec.model, engine: 'kernel', arithmeticVersion: 1 };
+  const done = { ...run, spec: { ...run.spec, model } };
   expect(renderSummary(done, plain)).toBe(
     [
       'docs done  run r1, docs--g1-00000000',
       '  documents     10 read: 10 new',
       '  chunks        1,000 in the corpus: 900 embedded, 100 skipped, 0 removed',
+      '  model         test/fake q8, kernel (arithmetic 1)',
       '  tokens        90,000 embedded',
       '  truncated     0',
       '  dead letters  2 (embedline failed list --run r1)',
@@ -174,6 +177,8 @@ test('the summary, for people and for programs', () => {
       keptStale: 0,
       removed: 0,
     },
+    model: 'test/fake',
+    engine: 'kernel',
     tokens: 90_000,
     truncated: 0,
     unknownTokens: { of: 0, unknown: 0, share: null },

@@ -13,12 +13,13 @@ const GIB = 1024 ** 3;
 /** A machine whose speed is a formula. */
 function search(
   tokensPerSecond: (tuning: InferenceTuning) => number,
-  { cores = 4, maxProcesses = 99, batchInvariant = true, measurements = 99 } = {},
+  { cores = 4, maxProcesses = 99, maxThreadsPerProcess = 99, batchInvariant = true, measurements = 99 } = {},
 ) {
   const measured: InferenceTuning[] = [];
   const found = searchTuning({
     cores,
     maxProcesses,
+    maxThreadsPerProcess,
     batchInvariant,
     measure: (tuning) => {
       measured.push(tuning);
@@ -66,6 +67,16 @@ describe('the search', () => {
     const { found, measured } = search(() => 1, { cores: 8, maxProcesses: 3 });
     expect(await found).toMatchObject({ processes: 3, threadsPerProcess: 2 });
     expect(Math.max(...measured.map(({ processes }) => processes))).toBe(3);
+  });
+
+  test('shares the cores out to processes of one thread where an engine has no more (issue 15)', async () => {
+    const { found, measured } = search(({ threadsPerProcess }) => threadsPerProcess, {
+      cores: 8,
+      maxProcesses: 3,
+      maxThreadsPerProcess: 1,
+    });
+    expect(await found).toMatchObject({ processes: 3, threadsPerProcess: 1 });
+    expect(Math.max(...measured.map(({ threadsPerProcess }) => threadsPerProcess))).toBe(1);
   });
 
   test('does not measure how many tokens go together where texts go alone', async () => {

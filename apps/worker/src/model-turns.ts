@@ -96,5 +96,17 @@ export class ModelTurns {
 /** Everything that decides which vector a text gets: see sameModel. */
 export function keyOf(model: ModelSpec): string {
   const { id, hash, dtype, pooling, dimensions, maxTokens, passagePrefix, queryPrefix } = model;
-  return JSON.stringify([id, hash, dtype, pooling, dimensions, maxTokens, passagePrefix, queryPrefix]);
+  const { engine = 'onnxruntime', arithmeticVersion } = model;
+  return JSON.stringify([
+    id,
+    hash,
+    engine,
+    arithmeticVersion,
+    dtype,
+    pooling,
+    dimensions,
+    maxTokens,
+    passagePrefix,
+    queryPrefix,
+  ]);
 }

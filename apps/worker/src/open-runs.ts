@@ -1,5 +1,7 @@
 import {
+  describeEngine,
   EmbedlineError,
+  engineOf,
   format1ModelHash,
   resolveModel,
   sameModel,
@@ -55,6 +57,12 @@ export interface OpenRunsOptions {
   readonly maxOpenModels?: number;
   /** Milliseconds that a model is used before it makes room for another. Defaults to 20,000. */
   readonly modelTurnMs?: number;
+}
+
+function describeModel(model: ModelSpec): string {
+  return [model.hash.slice(0, 12), model.dtype, describeEngine(model)]
+    .filter((part) => part !== null)
+    .join(', ');
 }
 
 /** Generations that nobody uses are kept open for the next batch: a fleet rarely works for more runs at a time. */
@@ -180,12 +188,14 @@ export class OpenRuns implements RunSource {
   }
 
   /** Only what names a model: where it is found is this worker's own affair. */
-  #sought({ id, revision, dtype }: ModelSpec) {
+  #sought(spec: ModelSpec) {
+    const { id, revision, dtype } = spec;
     const { modelsDirectory, dataDirectory, allowRemoteModels: allowRemote, hub } = this.#options.config;
     return {
       id,
       ...(revision === undefined ? {} : { revision }),
       dtype,
+      engine: engineOf(spec),
       modelsDirectory,
       dataDirectory,
       allowRemote,
@@ -197,8 +207,8 @@ export class OpenRuns implements RunSource {
     if (sameModel(found, wanted)) return;
     throw new EmbedlineError(
       'MODEL_MISMATCH',
-      `The run wants model ${wanted.id} (${wanted.hash.slice(0, 12)}, ${wanted.dtype}), but the one of that name here is ` +
-        `${found.hash.slice(0, 12)}, ${found.dtype}. Copy the producer's model folder to this machine's ` +
+      `The run wants model ${wanted.id} (${describeModel(wanted)}), but the one of that name here is ` +
+        `${describeModel(found)}. Copy the producer's model folder to this machine's ` +
         `EMBEDLINE_MODELS (${this.#options.config.modelsDirectory}).`,
     );
   }

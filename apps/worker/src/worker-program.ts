@@ -174,6 +174,7 @@ function embedderOptions({ inference, config, logger }: WorkerProgramOptions): E
   const isSaid = Object.values(inference).some((value) => value !== undefined);
   return {
     ...inference,
+    instructionSet: config.kernelInstructionSet,
     onWarning: (text) => logger.warn(text),
     tuning: {
       dataDirectory: config.dataDirectory,

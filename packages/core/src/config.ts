@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { InstructionSet } from '@embedline/kernel';
 import { DEFAULT_PREFIX } from './default-prefix.ts';
 import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
@@ -8,6 +9,16 @@ import { passwordsOf, rememberSecrets } from './redact.ts';
 import { readRedisAccess, type RedisAccess } from './redis/access.ts';
 import { NO_STATE_FOLDER, projectFolder, usersStateFolder } from './state/state-location.ts';
 import { parseRedisUrl, redisUrlProblem } from './redis/parse-url.ts';
+
+const INSTRUCTION_SETS = [
+  'amx-int8',
+  'avx512-vnni',
+  'avx-vnni',
+  'avx2',
+  'neon-dotprod',
+  'wasm-simd',
+  'plain',
+] as const satisfies readonly InstructionSet[];
 
 /** Every environment variable that embedline reads, with its meaning; README and the compose file are checked against it. */
 export const environmentVariables = {
@@ -54,6 +65,10 @@ export const environmentVariables = {
     default: 'https://huggingface.co',
   },
   HF_TOKEN: { description: 'token for hub models that ask for one', default: 'none' },
+  EMBEDLINE_KERNEL: {
+    description: `instruction set that the kernel is to use, for tests: ${INSTRUCTION_SETS.join(', ')}`,
+    default: 'the fastest that the machine can run',
+  },
   EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: DEFAULT_PREFIX },
   EMBEDLINE_LOG_LEVEL: { description: 'fatal, error, warn, info, debug or trace', default: 'info' },
   EMBEDLINE_NO_INSTALL: {
@@ -104,6 +119,7 @@ const schema = z.object({
     error: 'put the token of the hub into HF_TOKEN, not into its URL',
   }),
   HF_TOKEN: z.string().min(1).optional(),
+  EMBEDLINE_KERNEL: z.enum(INSTRUCTION_SETS).optional(),
   EMBEDLINE_PREFIX: z
     .string()
     // Redis hashes what stands between the first { and the first } behind it, and the whole key when that is nothing.
@@ -129,6 +145,8 @@ export interface Config {
   readonly allowRemoteModels: boolean;
   /** Where hub models are fetched from. */
   readonly hub: HubOptions;
+  /** Instruction set that the kernel is to use; null: the fastest. */
+  readonly kernelInstructionSet: InstructionSet | null;
   readonly prefix: string;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly noInstall: boolean;
@@ -179,6 +197,7 @@ export function loadConfig(
       endpoint: (value.HF_ENDPOINT ?? DEFAULT_HUB.endpoint).replace(/(?<!\/)\/+$/, ''),
       token: value.HF_TOKEN ?? null,
     }),
+    kernelInstructionSet: value.EMBEDLINE_KERNEL ?? null,
     prefix: value.EMBEDLINE_PREFIX,
     logLevel: value.EMBEDLINE_LOG_LEVEL,
     noInstall: value.EMBEDLINE_NO_INSTALL,

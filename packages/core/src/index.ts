@@ -5,6 +5,7 @@ export { BoundedWorker } from './bounded-worker.ts';
 export type { TextFormat } from './chunking/blocks.ts';
 export { withPlainLineEnds } from './chunking/line-ends.ts';
 export { embeddedText } from './chunking/embedded-text.ts';
+export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
@@ -23,9 +24,13 @@ export type {
 export { toRfc3339 } from './dates.ts';
 export { DEFAULT_PREFIX } from './default-prefix.ts';
 export { distillModel, loadTokenCounter } from './embedder/create.ts';
+export { engineIdentity } from './embedder/engine/engine-identity.ts';
+export { ENGINE_NAMES, type EngineName } from './embedder/engine/engine-name.ts';
+export { engineSettings, type EngineSettings } from './embedder/engine/engine-settings.ts';
+export { hasNativeKernel, listInstructionSets, whyNotKernel } from './embedder/engine/kernel-support.ts';
 export type { Embedder, Embeddings, EmbedOptions, ModelSpec, TokenCounter } from './embedder/embedder.ts';
 export { listModels, type ListedModel, type ModelList } from './embedder/list-models.ts';
-export { isShippedModel, type ModelKind, type ResolvedModel } from './embedder/resolve-model.ts';
+export { isShippedModel, withEngine, type ModelKind, type ResolvedModel } from './embedder/resolve-model.ts';
 export type { ResolveModelOptions } from './embedder/resolve-model-options.ts';
 export { isModelId } from './embedder/model-id.ts';
 export type { Distilled, DistillOptions } from './embedder/static/distill.ts';
@@ -44,7 +49,6 @@ export {
   textHash,
 } from './ids.ts';
 export { format1ModelHash } from './embedder/format-1-hash.ts';
-export type { UnreadableRun } from './run/run-index.ts';
 export { FORMAT_VERSION, newerVersion } from './format-version.ts';
 export {
   chunkRecordsOf,
@@ -63,7 +67,6 @@ export { pipelineFingerprint } from './pipeline-fingerprint.ts';
 export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
 export { connectRedis, redactUrl, type RedisConnection, type RedisRole } from './redis/connection.ts';
 export { redisNowMs } from './redis/clock.ts';
-export { writeAudit, type AuditEvent, type AuditRecord } from './state/audit-log.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
 export { parseRedisUrl } from './redis/parse-url.ts';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { InvalidArgumentError, type Command } from 'commander';
-import { DEFAULT_MODEL_ID } from '@embedline/core/base';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { DEFAULT_MODEL_ID, ENGINE_CHOICES } from '@embedline/core/base';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import type { PipelineFlags } from '../pipeline/choose-pipelines.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
@@ -41,6 +41,13 @@ export function addPipelineOptions(command: Command): Command {
       `model: a folder below EMBEDLINE_MODELS, ./a/folder, or a hub id; default: ${DEFAULT_MODEL_ID}`,
     )
     .option('--dtype <dtype>', "which of the model's weights: q8, fp32, fp16, int8, uint8, q4")
+    .addOption(
+      new Option(
+        '--engine <engine>',
+        'what computes the vectors; default: auto, which keeps to the engine of the collection and takes the kernel for a new one ' +
+          'if it takes the model',
+      ).choices([...ENGINE_CHOICES]),
+    )
     .option('--model-revision <commit>', 'commit of a hub model, 40 hexadecimal digits; needed to fetch one')
     .option('--model-sha256 <hash>', "refuse files of the model that have another hash than this, doctor's")
     .option('--chunk-tokens <n>', "longest chunk; default: the model's longest input", wholeNumber(1))

@@ -8,10 +8,10 @@ import {
 } from '@embedline/core';
 import { claimCollection, type CollectionClaim } from '../ingest/claim-collection.ts';
 import { confirm, isTerminal } from '../terminal/confirm.ts';
+import { describeModel } from '../terminal/describe-model.ts';
 import { formatCount } from '../terminal/format.ts';
 import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
-import { audit } from './audit.ts';
 import {
   EXIT,
   notice,
@@ -69,13 +69,6 @@ export async function rollbackCollection(
   const points = await openAndCount(store, previous);
   const pointsNow = await countPoints(store, live);
   await store.publish(previous, { signal: claimed.signal });
-  audit(context, {
-    action: 'rolled-back',
-    command: 'collections rollback',
-    collection,
-    generations: [live.name, previous.name],
-    counts: { pointsBefore: pointsNow ?? 0, pointsAfter: points },
-  });
   if (flags.json === true)
     printJson(context.stdout, {
       type: 'rollback',
@@ -112,13 +105,6 @@ export async function dropCollection(
   const order = claimed.generations.toSorted((a, b) => Number(a.live) - Number(b.live));
   for (const generation of order) await store.dropGeneration(generation, { signal: claimed.signal });
   const names = claimed.generations.map(({ name }) => name);
-  audit(context, {
-    action: 'generations-dropped',
-    command: 'collections drop',
-    collection,
-    generations: names,
-    counts: { generations: names.length },
-  });
   if (flags.json === true)
     printJson(context.stdout, { type: 'dropped', name: collection, generations: names });
   else printLine(context.stdout, `Dropped ${collection}: ${names.join(', ')}.`);
@@ -206,6 +192,7 @@ function generationJson({ collection, name, live, manifest }: Generation, points
     live,
     points,
     model: manifest.model.id,
+    engine: manifest.model.engine ?? null,
     createdAt: manifest.createdAt,
     publishedAt: manifest.publishedAt ?? null,
   };
@@ -226,7 +213,7 @@ function render(rows: readonly { generation: Generation; points: number | null }
       name,
       live ? 'live' : manifest.publishedAt === undefined ? 'unfinished' : 'kept',
       points === null ? 'lost' : formatCount(points),
-      `${manifest.model.id} ${manifest.model.dtype}`,
+      describeModel(manifest.model),
       manifest.createdAt.replace('T', ' ').slice(0, 16),
     ]),
     style,

@@ -14,7 +14,12 @@ import type { IngestOptions } from '../ingest/ingest-options.ts';
 import { startLocalWorkers, type LocalWorkers } from '../ingest/local-workers.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
-import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
+import {
+  findPipeline,
+  openPipeline,
+  type FoundPipeline,
+  type OpenPipeline,
+} from '../pipeline/open-pipeline.ts';
 import { rememberRate } from '../plan/measured-rates.ts';
 import { renderSummary, summaryJson } from '../terminal/summary.ts';
 import {
@@ -27,7 +32,6 @@ import {
   type CommandContext,
   type RunServices,
 } from './context.ts';
-import { audit } from './audit.ts';
 import { detach } from './detach.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
@@ -49,29 +53,27 @@ export async function ingestCommand(
   if (flags.detach === true) return detach(definitions, flags, context);
   return eachPipeline(definitions, { json, context }, async (definition) => {
     // A source or a model that is not there is told before anything is started.
-    const pipeline = await openPipeline(definition, context);
+    const pipeline = await findPipeline(definition, context);
     if (flags.dryRun === true) return planPipeline(pipeline, { json, context }, programs.names);
     return ingestPipeline(pipeline, { json, context });
   });
 }
 
 /** Ingests one pipeline, shows how it goes, and sums it up. @returns the exit code */
-export async function ingestPipeline(
-  pipeline: OpenPipeline,
-  { json, context }: Presentation,
-): Promise<number> {
+export async function ingestPipeline(found: FoundPipeline, { json, context }: Presentation): Promise<number> {
   const { config } = context;
   if (config.redisUrl === null || config.qdrantUrl === null) {
     openStateFolder(config.dataDirectory);
     await assertFreeDisk(config.dataDirectory);
   }
   await using releasers = new Releasers();
-  releasers.add(() => pipeline.close());
-  for (const warning of pipeline.model.warnings) notice(context, warning);
-  await rememberModelPlace(config.dataDirectory, pipeline.model, config.modelsDirectory);
+  releasers.add(() => found.close());
+  for (const warning of found.modelFiles.warnings) notice(context, warning);
   const outages = tellOutages(context, (text) => progress.notice(text));
   const { patience } = outages;
   const store = await openStore(context, releasers, patience);
+  const pipeline = await openPipeline(found, store, context.signal);
+  await rememberModelPlace(config.dataDirectory, pipeline.model, config.modelsDirectory);
   await assertStableIds({ ...pipeline, store, signal: context.signal });
   if (pipeline.definition.deferIndexing && store.kind === 'sqlite')
     notice(context, 'The embedded store has no index to defer: --defer-indexing changes nothing here.');
@@ -89,7 +91,6 @@ export async function ingestPipeline(
   try {
     const { progress: run, notices } = await ingest({
       ...ingestOptions(pipeline, store, services, context),
-      onAudit: (event) => audit(context, event, { json }),
       onStart: (spec) => {
         started = spec;
         outages.recordFor(spec, services);
@@ -128,7 +129,7 @@ function ingestOptions(
   store: VectorStore,
   services: RunServices,
   context: CommandContext,
-): Omit<IngestOptions, 'onStart' | 'onNotice' | 'onAudit'> {
+): Omit<IngestOptions, 'onStart' | 'onNotice'> {
   const { name, collection, rebuild, reuse, partial, sweepIncomplete, keepGenerations, wait } = definition;
   const { maxQueuedBatches, maxQueuedBytes, deferIndexing } = definition;
   return {

@@ -1,7 +1,7 @@
 import { Releasers } from '@embedline/core';
 import { assertStableIds } from '../ingest/assert-stable-ids.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
-import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { findPipeline, openPipeline, type FoundPipeline } from '../pipeline/open-pipeline.ts';
 import { measuredRate } from '../plan/measured-rates.ts';
 import { makePlan } from '../plan/plan.ts';
 import { createLiveArea } from '../terminal/live-area.ts';
@@ -23,22 +23,23 @@ export async function planCommand(
   const definitions = await choosePipelines(args, flags, context.cwd, programs);
   const json = flags.json === true;
   return eachPipeline(definitions, { json, context }, async (definition) =>
-    planPipeline(await openPipeline(definition, context), { json, context }, programs.names),
+    planPipeline(await findPipeline(definition, context), { json, context }, programs.names),
   );
 }
 
 /** @param ran programs of the configuration that were run for it */
 export async function planPipeline(
-  pipeline: OpenPipeline,
+  found: FoundPipeline,
   { json, context }: Presentation,
   ran: readonly string[],
 ): Promise<number> {
   await using releasers = new Releasers();
-  releasers.add(() => pipeline.close());
+  releasers.add(() => found.close());
   const { config, signal, stdout, stderr, style, errorStyle } = context;
-  for (const warning of pipeline.model.warnings) notice(context, warning);
+  for (const warning of found.modelFiles.warnings) notice(context, warning);
   const startedAtMs = performance.now();
   const store = await openStoreForReading(context, releasers);
+  const pipeline = await openPipeline(found, store, signal);
   await assertStableIds({ ...pipeline, store, signal });
   const total = (await pipeline.corpus.survey()).bytes;
   const area = createLiveArea(stderr, errorStyle);
@@ -48,7 +49,7 @@ export async function planPipeline(
   };
   const plan = await makePlan({ pipeline, store, signal, onProgress });
   area.close();
-  const rate = await measuredRate(config.dataDirectory, pipeline.model.spec);
+  const rate = await measuredRate(config.dataDirectory, pipeline.model);
   const seconds = (performance.now() - startedAtMs) / 1000;
   if (json) printJson(stdout, { ...planJson(plan, { rate, seconds }), ran });
   else printLine(stdout, renderPlan(plan, { rate, ran, style }));

@@ -33,7 +33,9 @@ export async function searchCommand(
   const generation = await liveGeneration(store, flags.collection);
   const model = await findCollectionModel(generation, flags.model, context);
   const points = releasers.own(await store.open(generation, { signal }));
-  const embedder = releasers.own(await createEmbedder(model, { processes: 1 }));
+  const embedder = releasers.own(
+    await createEmbedder(model, { processes: 1, instructionSet: context.config.kernelInstructionSet }),
+  );
   if (embedder.countTokens(text) === 0)
     throw new EmbedlineError(
       'USAGE',

@@ -4,7 +4,8 @@ import { chooseGeneration } from '../ingest/choose-generation.ts';
 import { liveGeneration } from '../ingest/live-generation.ts';
 import { choosePipelines } from '../pipeline/choose-pipelines.ts';
 import type { PipelineDefinition } from '../pipeline/definition.ts';
-import { openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { findPipeline, openPipeline, type OpenPipeline } from '../pipeline/open-pipeline.ts';
+import { describeModel } from '../terminal/describe-model.ts';
 import { createLiveArea } from '../terminal/live-area.ts';
 import { readingLine } from '../terminal/reading-line.ts';
 import { renderVerification, verificationJson } from '../terminal/verification.ts';
@@ -18,7 +19,6 @@ import {
   printJson,
   printLine,
 } from './context.ts';
-import { audit } from './audit.ts';
 import { programsOf } from './programs-of.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { CommandContext } from './context.ts';
@@ -52,7 +52,7 @@ async function verifyPipeline(
   const found = await look(definition, flags, shown);
   if (flags.repair !== true || verdictOf(found) !== 'unsound') return exitCode(found);
   await deleteWrongPoints(found, definition, shown.context);
-  const repaired = await ingestPipeline(await openPipeline(definition, shown.context), shown);
+  const repaired = await ingestPipeline(await findPipeline(definition, shown.context), shown);
   if (repaired === EXIT.failed) return repaired;
   return exitCode(await look(definition, flags, shown));
 }
@@ -64,27 +64,29 @@ async function look(
   { json, context }: Presentation,
 ): Promise<Verification> {
   await using releasers = new Releasers();
-  const pipeline = releasers.own(await openPipeline(definition, context));
+  const found = releasers.own(await findPipeline(definition, context));
   const store = await openStoreForReading(context, releasers);
+  const pipeline = await openPipeline(found, store, context.signal);
   const generation = await verifiable(pipeline, store);
   const total = (await pipeline.corpus.survey()).bytes;
   const area = createLiveArea(context.stderr, context.errorStyle);
   releasers.add(() => area.close());
-  const found = await verify({
+  const verification = await verify({
     pipeline,
     generation,
     store,
     sampleSize: flags.sample,
     minCosine: flags.minCosine,
+    instructionSet: context.config.kernelInstructionSet,
     signal: context.signal,
     onProgress: (read) => {
       if (!json) area.update(readingLine({ ...read, total }, context.errorStyle));
     },
   });
   area.close();
-  if (json) printJson(context.stdout, verificationJson(definition.name, found));
-  else printLine(context.stdout, renderVerification(definition.name, found, context.style));
-  return found;
+  if (json) printJson(context.stdout, verificationJson(definition.name, verification));
+  else printLine(context.stdout, renderVerification(definition.name, verification, context.style));
+  return verification;
 }
 
 /** @throws EmbedlineError COLLECTION_NOT_FOUND; COLLECTION_INCOMPATIBLE when nothing in it could be as the pipeline makes it */
@@ -106,7 +108,7 @@ async function verifiable(
   if (plan.kind === 'in-place') return live;
   throw new EmbedlineError(
     'COLLECTION_INCOMPATIBLE',
-    `${live.name} was made with another model or chunking than this (it has ${live.manifest.model.id} ${live.manifest.model.dtype}). ` +
+    `${live.name} was made with another model or chunking than this (it has ${describeModel(live.manifest.model)}). ` +
       `Verify it with the options that made it, or ingest, which builds a new generation.`,
   );
 }
@@ -134,13 +136,6 @@ async function deleteWrongPoints(
     onNotice: (text: string) => notice(context, text),
   };
   await changePoints(options, (points, write) => points.delete(wrong, write));
-  audit(context, {
-    action: 'points-deleted',
-    command: 'verify --repair',
-    collection,
-    pipeline: name,
-    counts: { points: wrong.length },
-  });
 }
 
 function assertRereadable(definitions: readonly PipelineDefinition[]): void {

@@ -11,7 +11,9 @@ import {
 } from '@embedline/core';
 import { pipelineSchema, type PipelineDefinition } from '../pipeline/definition.ts';
 import { findModel } from '../pipeline/find-model.ts';
+import { chooseEngine, type ChosenEngine } from '../pipeline/choose-engine.ts';
 import type { Check, Surroundings } from './check.ts';
+import { describeChosenEngine } from './engine.ts';
 
 /**
  * The models of the pipelines that are configured, or the default one: files, hash, vectors of canary texts, and how a
@@ -21,8 +23,10 @@ export const model: Check = {
   name: 'model',
   examine: async (surroundings) => {
     const findings: Finding[] = [];
-    for (const { resolved, pinned } of await modelsOf(surroundings)) {
+    for (const { chosen, pinned } of await modelsOf(surroundings)) {
+      const resolved = chosen.model;
       findings.push(describeModel(resolved, pinned));
+      findings.push(...describeChosenEngine(chosen, surroundings.context.config));
       for (const text of resolved.warnings)
         findings.push(warning('model', text, 'See "Which model" in the README.'));
       const more = [embedCanaries(resolved, surroundings), describeTuning(resolved, surroundings)];
@@ -33,33 +37,38 @@ export const model: Check = {
 };
 
 interface FoundModel {
-  readonly resolved: ResolvedModel;
+  readonly chosen: ChosenEngine;
   /** False when files of any content would be taken. */
   readonly pinned: boolean;
 }
 
-/** Each once, however many pipelines have it. */
-async function modelsOf({ context, file }: Surroundings): Promise<FoundModel[]> {
+/** Each once with each of its engines, however many pipelines have it. */
+async function modelsOf({ context, file, store }: Surroundings): Promise<FoundModel[]> {
   const configured = await file().catch(() => null);
   const definitions = [...(configured?.pipelines.values() ?? [])];
   if (definitions.length === 0) definitions.push(withDefaults(context.cwd));
   const models = new Map<string, FoundModel>();
   for (const definition of definitions) {
     const resolved = await findModel(definition, context.config, { allowRemote: false });
-    const { hash } = resolved.spec;
+    const generations = await store()
+      .then((opened) => opened.generations(definition.collection))
+      // The check of the store itself says what is wrong with it.
+      .catch(() => []);
+    const chosen = await chooseEngine(resolved, definition.engine, generations);
+    const { hash } = chosen.model.spec;
     const pinned = isShippedModel(resolved.spec) || definition.modelSha256 !== undefined;
-    models.set(hash, { resolved, pinned: pinned && models.get(hash)?.pinned !== false });
+    models.set(hash, { chosen, pinned: pinned && models.get(hash)?.pinned !== false });
   }
   return [...models.values()];
 }
 
-function describeModel({ spec }: ResolvedModel, pinned: boolean): Finding {
-  const found = `${spec.id} ${spec.dtype}, ${spec.dimensions} dimensions, sha256 ${spec.hash}`;
+function describeModel({ spec, filesHash }: ResolvedModel, pinned: boolean): Finding {
+  const found = `${spec.id} ${spec.dtype}, ${spec.dimensions} dimensions, sha256 ${filesHash}`;
   if (pinned) return ok('model', `${found}, as pinned`);
   return warning(
     'model',
     `${found}, whatever its files hold.`,
-    `Pin it in the configuration file: modelSha256: '${spec.hash}'`,
+    `Pin it in the configuration file: modelSha256: '${filesHash}'`,
   );
 }
 
@@ -70,7 +79,8 @@ function withDefaults(directory: string): PipelineDefinition {
 async function embedCanaries(resolved: ResolvedModel, { context }: Surroundings): Promise<Finding[]> {
   const references = await readReferences(resolved.spec, context.config.modelsDirectory);
   if (references === null) return [];
-  const embedder = await createEmbedder(resolved, { processes: 1 });
+  const instructionSet = context.config.kernelInstructionSet;
+  const embedder = await createEmbedder(resolved, { processes: 1, instructionSet });
   try {
     return [await examineCanaries(embedder, references)];
   } finally {
@@ -81,10 +91,11 @@ async function embedCanaries(resolved: ResolvedModel, { context }: Surroundings)
 /** A static model has no network to run. */
 async function describeTuning(resolved: ResolvedModel, { context }: Surroundings): Promise<Finding[]> {
   if (resolved.kind === 'static') return [];
-  const { dataDirectory } = context.config;
+  const { dataDirectory, kernelInstructionSet: instructionSet } = context.config;
   const { source, processes, threadsPerProcess, microBatchTokens } = await chooseTuning(resolved, {
     dataDirectory,
     measure: false,
+    instructionSet,
   });
   const basis =
     source === 'usual'

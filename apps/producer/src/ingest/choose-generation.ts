@@ -1,3 +1,4 @@
+import { describeModel } from '../terminal/describe-model.ts';
 import {
   EmbedlineError,
   PAYLOAD_SCHEMA_VERSION,
@@ -110,10 +111,14 @@ function assertAlone(live: Generation, { pipeline, model }: GenerationWanted): v
   const has = live.manifest.model;
   throw new EmbedlineError(
     'COLLECTION_INCOMPATIBLE',
-    `Collection ${live.collection} also holds the points of ${others.join(', ')}, made with ${has.id} (${has.dimensions} ` +
-      `dimensions); this run wants ${model.id} (${model.dimensions}). One collection takes one model: ingest into another ` +
-      `collection (--collection), or use the model that is there (--model ${has.id}).`,
+    `Collection ${live.collection} also holds the points of ${others.join(', ')}, made with ${describeModel(has)} ` +
+      `(${has.dimensions} dimensions); this run wants ${describeModel(model)} (${model.dimensions}). One collection takes one model: ` +
+      `ingest into another collection (--collection), or use the model that is there (--model ${has.id}${engineFlag(has)}).`,
   );
+}
+
+function engineFlag({ engine }: ModelSpec): string {
+  return engine === undefined ? '' : ` --engine ${engine}`;
 }
 
 function notWhole(live: Generation | null, { collection }: GenerationWanted): EmbedlineError {

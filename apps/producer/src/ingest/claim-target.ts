@@ -1,12 +1,10 @@
 import {
   acquireRunLock,
   describeLockHolder,
-  type AuditEvent,
   type LockOwner,
   type Releasers,
   type RunLock,
 } from '@embedline/core';
-import { aboutDropped } from './audited.ts';
 import { chooseGeneration, chooseAmong, type ChosenGeneration } from './choose-generation.ts';
 import { claimWhenFree, lockCollection, type ClaimContext, type Obstacle } from './claim-collection.ts';
 import { openTarget, type RunTarget, type TargetWanted } from './open-target.ts';
@@ -14,8 +12,6 @@ import { openTarget, type RunTarget, type TargetWanted } from './open-target.ts'
 export interface ClaimOptions extends TargetWanted, ClaimContext {
   /** Take vectors of equal texts from the collection. */
   readonly reuse: boolean;
-  /** Told of what cannot be taken back, once it is done. */
-  readonly onAudit: (event: AuditEvent) => void;
 }
 
 /** The exclusive right to write to a run's target, with the target. */
@@ -84,11 +80,10 @@ async function claimBuild(
 
 async function dropAbandoned(
   { abandoned }: ChosenGeneration,
-  { store, pipeline, onNotice, onAudit }: ClaimOptions,
+  { store, onNotice }: ClaimOptions,
 ): Promise<void> {
   for (const generation of abandoned) {
     await store.dropGeneration(generation);
-    onAudit({ ...aboutDropped([generation]), pipeline });
     const what = generation.manifest.publishedAt === undefined ? 'unfinished generation' : 'generation';
     onNotice(`Dropped the ${what} ${generation.name}, which this ingest does not continue.`);
   }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config, Generation, ResolvedModel } from '@embedline/core';
 import { EmbedlineError, isEmbedlineError } from '@embedline/core/base';
-import { findModelPlace, resolveModel, sameModel } from '@embedline/core/search';
+import { describeEngine, engineOf, findModelPlace, resolveModel, sameModel } from '@embedline/core/search';
 
 /**
  * The model that a generation was made with, for its search texts: the one that is named, or else the one of its id in
@@ -21,6 +21,7 @@ export async function findCollectionModel(
     resolveModel({
       id: /^\.{1,2}(?:\/|$)/.test(id) ? resolve(cwd, id) : id,
       dtype: model.dtype,
+      engine: engineOf(model),
       revision: model.revision,
       modelsDirectory: directory,
       dataDirectory,
@@ -57,8 +58,10 @@ function mismatch({ manifest: { model }, collection }: Generation, found: Resolv
   );
 }
 
-function describe({ id, hash, dtype }: ResolvedModel['spec']): string {
-  return `${id} (${hash.slice(0, 12)}, ${dtype})`;
+function describe(model: ResolvedModel['spec']): string {
+  const { id, hash, dtype } = model;
+  const parts = [hash.slice(0, 12), dtype, describeEngine(model)].filter((part) => part !== null);
+  return `${id} (${parts.join(', ')})`;
 }
 
 function notFound(

@@ -1,7 +1,10 @@
 import {
+  ENGINE_NAMES,
+  engineIdentity,
   readStateFile,
   writeStateEntry,
   type ModelSpec,
+  type ResolvedModel,
   type RunProgress,
   type StateFile,
 } from '@embedline/core';
@@ -14,7 +17,12 @@ const rateSchema = z.looseObject({
   /** ISO 8601, UTC. */
   measuredAt: z.string().max(64),
 });
-export type MeasuredRate = z.infer<typeof rateSchema>;
+type StoredRate = z.infer<typeof rateSchema>;
+
+export interface MeasuredRate extends StoredRate {
+  /** The same files were measured under another engine, not this one. */
+  readonly ofOtherEngine: boolean;
+}
 
 /** Of the format of `measured-rates.json`; see docs/formats.md. */
 export const RATES_VERSION = 1;
@@ -24,9 +32,19 @@ const MAX_RATES = 200;
 /** In a shorter run, starting the workers weighs too much. A first short one is better than nothing. */
 const MIN_TELLING_SECONDS = 5;
 
-/** The rate last measured for a model on behalf of this producer, or null. */
-export async function measuredRate(dataDirectory: string, model: ModelSpec): Promise<MeasuredRate | null> {
-  return (await readRates(dataDirectory))[keyOf(model)] ?? null;
+/** The rate last measured for a model on behalf of this producer, else for its files under another engine, or null. */
+export async function measuredRate(
+  dataDirectory: string,
+  { spec, filesHash }: Pick<ResolvedModel, 'spec' | 'filesHash'>,
+): Promise<MeasuredRate | null> {
+  const rates = await readRates(dataDirectory);
+  const own = rates[keyOf(spec)];
+  if (own !== undefined) return { ...own, ofOtherEngine: false };
+  const others = ENGINE_NAMES.map(
+    (engine) => rates[keyOf({ ...spec, ...engineIdentity(engine, filesHash) })],
+  );
+  const other = others.find((rate) => rate !== undefined);
+  return other === undefined ? null : { ...other, ofOtherEngine: true };
 }
 
 /** Keeps what a finished run says of its model, in `measured-rates.json`; only estimates are made from it. */
@@ -46,12 +64,12 @@ export async function rememberRate(dataDirectory: string, run: RunProgress): Pro
   });
 }
 
-async function readRates(dataDirectory: string): Promise<Readonly<Record<string, MeasuredRate>>> {
+async function readRates(dataDirectory: string): Promise<Readonly<Record<string, StoredRate>>> {
   const found = await readStateFile(stateOf(dataDirectory));
   return found.kind === 'newer' ? {} : found.entries;
 }
 
-function stateOf(dataDirectory: string): StateFile<MeasuredRate> {
+function stateOf(dataDirectory: string): StateFile<StoredRate> {
   const name = 'measured-rates.json';
   return { home: dataDirectory, name, version: RATES_VERSION, entry: rateSchema, maxEntries: MAX_RATES };
 }

@@ -3,6 +3,7 @@ import {
   sameModel,
   type Generation,
   type GenerationPoints,
+  type ModelSpec,
   type VectorStore,
 } from '@embedline/core';
 import { chooseGeneration, type ChosenGeneration } from '../ingest/choose-generation.ts';
@@ -17,6 +18,9 @@ import { newTally, type Tally } from './tally.ts';
 export interface Plan extends Tally {
   readonly collection: string;
   readonly pipeline: string;
+  readonly model: ModelSpec;
+  /** Why the kernel would not compute the vectors; null when it would, or for a static model. */
+  readonly whyNotKernel: string | null;
   /** How it would write, and into what; the name is null for a generation that has yet to be made. */
   readonly writes: { readonly how: ChosenGeneration['plan']['kind']; readonly generation: string | null };
   /** Points that readers see of this pipeline now. */
@@ -70,6 +74,8 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     ...tally,
     collection,
     pipeline: name,
+    model: model.spec,
+    whyNotKernel: pipeline.whyNotKernel,
     writes: {
       how: chosen.plan.kind,
       generation: chosen.plan.kind === 'build' ? null : chosen.plan.target.name,

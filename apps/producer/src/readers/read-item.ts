@@ -1,5 +1,4 @@
-import type { DeadLetter, Document, Origin } from '@embedline/core';
-import { cutText } from '@embedline/core/base';
+import { cutText, type DeadLetter, type Document, type Origin } from '@embedline/core';
 import type { SourceEncoding } from './encodings.ts';
 
 export type SourceFormat = 'jsonl' | 'csv' | 'text' | 'markdown';

@@ -2,6 +2,7 @@ import type { MeasuredRate } from '../plan/measured-rates.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Withheld } from '../plan/plan-removal.ts';
 import type { Samples } from '../plan/tally.ts';
+import { describeModel } from './describe-model.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
 import { readingLines } from './reading.ts';
 import { safeText } from './safe-text.ts';
@@ -22,6 +23,8 @@ export function planJson(
     pipeline: plan.pipeline,
     collection: plan.collection,
     writes: plan.writes,
+    model: plan.model.id,
+    engine: plan.model.engine ?? null,
     documents: plan.documents,
     chunks: plan.chunks,
     tokens: plan.tokens,
@@ -72,6 +75,7 @@ export function renderPlan(plan: Plan, { rate, ran, style }: PlanView): string {
     `chunks  ${formatCount(chunks.total)} in the corpus: ${formatCount(chunks.embedded)} to embed, ` +
       `${formatCount(chunks.reused)} reused, ${formatCount(chunks.skipped)} unchanged, ` +
       `${formatCount(chunks.payloadUpdated)} payload updates, ${formatCount(chunks.removed)} to remove`,
+    `model   ${describeModel(plan.model)}${plan.whyNotKernel === null ? '' : ` (${plan.whyNotKernel})`}`,
     `tokens  ${formatCount(plan.tokens)} to embed${unknownNote(plan)}`,
     `time    ${estimate(plan, rate)}`,
     ...readingLines(plan.reading).map((line) => style.yellow(line)),
@@ -113,6 +117,8 @@ function estimate(plan: Plan, rate: MeasuredRate | null): string {
   if (seconds === null) return 'unknown: no ingest with this model has been measured here yet';
   if (rate === null || plan.tokens === 0) return 'nothing to embed';
   const measured = `${formatRate(rate.tokensPerSecond)} tokens/s on ${rate.measuredAt.slice(0, 10)}`;
+  if (rate.ofOtherEngine)
+    return `about ${formatDuration(seconds)} of embedding at the rate of another engine (${measured}): this one has not been measured here yet`;
   return `about ${formatDuration(seconds)} of embedding, at the rate last measured (${measured})`;
 }
 

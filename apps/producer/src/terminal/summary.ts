@@ -1,5 +1,6 @@
 import type { RunProgress } from '@embedline/core';
 import type { ReadingReport } from '../readers/reading-notes.ts';
+import { describeModel } from './describe-model.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
 import { readingLines } from './reading.ts';
 import { chunksJson, rateOf, secondsOf } from './run-view.ts';
@@ -23,6 +24,8 @@ export function summaryJson(run: RunProgress, reading?: ReadingReport): object {
       removed: producer.documentsRemoved,
     },
     chunks: chunksJson(run),
+    model: run.spec.model.id,
+    engine: run.spec.model.engine ?? null,
     tokens: run.workers.tokensEmbedded,
     truncated: run.workers.chunksTruncated,
     unknownTokens: unknownTokensJson(producer),
@@ -57,6 +60,7 @@ export function renderSummary(run: RunProgress, style: Style, reading?: ReadingR
   const rows: [string, string][] = [
     ['documents', `${formatCount(producer.documentsRead)} read${documents === '' ? '' : `: ${documents}`}`],
     ['chunks', `${formatCount(producer.chunksTotal)} in the corpus: ${chunks}`],
+    ['model', describeModel(spec.model)],
     ['tokens', `${formatCount(workers.tokensEmbedded)} embedded${unknownNote(producer)}`],
     [
       'truncated',

@@ -2,6 +2,7 @@ import {
   createEmbedder,
   Releasers,
   type Embedder,
+  type EmbedderOptions,
   type Generation,
   type GenerationPoints,
   type VectorStore,
@@ -24,6 +25,8 @@ export interface VerifyOptions {
   /** Points whose vectors are made again. */
   readonly sampleSize: number;
   readonly minCosine: number;
+  /** That the kernel is to use. Defaults to the fastest. */
+  readonly instructionSet?: EmbedderOptions['instructionSet'];
   readonly signal: AbortSignal;
   readonly onProgress: (read: { readonly bytes: number; readonly documents: number }) => void;
   /** Opens what makes the vectors of the sample again. Defaults to the pipeline's model, in one process. */
@@ -76,7 +79,9 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
   const compared = await compare(points, seen, options);
   const complete = corpus.problemCount === 0;
   const swept = await findSwept({ points, pipeline: definition.name, seen, signal });
-  const openEmbedder = options.openEmbedder ?? (() => createEmbedder(pipeline.model, { processes: 1 }));
+  const { instructionSet } = options;
+  const openEmbedder =
+    options.openEmbedder ?? (() => createEmbedder(pipeline.model, { processes: 1, instructionSet }));
   const embedder = releasers.own(await openEmbedder());
   const { ids } = compared.chunkSample;
   return {

@@ -1,5 +1,7 @@
 import { assertCanaries, readReferences } from './canaries.ts';
 import type { Embedder, TokenCounter } from './embedder.ts';
+import { engineOf } from './engine/engine-identity.ts';
+import type { EngineWishes } from './engine/engine-settings.ts';
 import type { ChooseTuningOptions } from './tuning/choose-tuning.ts';
 import type { InferenceTuning } from './tuning/inference-tuning.ts';
 import type { Distilled, DistillOptions } from './static/distill.ts';
@@ -11,10 +13,12 @@ type TuningFlags = { readonly [Name in keyof InferenceTuning]?: number | undefin
 
 export interface EmbedderOptions extends TuningFlags {
   /** How to find what is not given of processes, threads and micro-batches. Defaults to what is usual; see local-embedder.ts. */
-  readonly tuning?: ChooseTuningOptions & {
+  readonly tuning?: Omit<ChooseTuningOptions, 'instructionSet'> & {
     /** Told how the model is run. */
     readonly onChosen?: (tuning: InferenceTuning) => void;
   };
+  /** Of the kernel; see engine-settings.ts. */
+  readonly instructionSet?: EngineWishes['instructionSet'];
   readonly onWarning?: (message: string) => void;
 }
 
@@ -35,6 +39,7 @@ export async function createEmbedder(
   const { createLocalEmbedder } = await import('./local-embedder.ts');
   const embedder = await createLocalEmbedder({
     model: resolved,
+    instructionSet: options.instructionSet,
     onWarning: options.onWarning,
     ...(await tuningFor(resolved, options)),
   });
@@ -50,11 +55,16 @@ export async function createEmbedder(
 
 async function tuningFor(
   model: ResolvedModel,
-  { tuning, processes, threadsPerProcess, microBatchTokens }: EmbedderOptions,
+  { tuning, instructionSet, onWarning, ...flags }: EmbedderOptions,
 ): Promise<TuningFlags> {
+  const { processes, microBatchTokens } = flags;
+  const isKernel = engineOf(model.spec) === 'kernel';
+  const threadsPerProcess = isKernel ? undefined : flags.threadsPerProcess;
+  if (isKernel && flags.threadsPerProcess !== undefined && flags.threadsPerProcess > 1)
+    onWarning?.(`The kernel runs ${model.spec.id} with one thread per process: threads are for onnxruntime.`);
   if (tuning === undefined) return { processes, threadsPerProcess, microBatchTokens };
   const { chooseTuning } = await import('./tuning/choose-tuning.ts');
-  const found = await chooseTuning(model, tuning);
+  const found = await chooseTuning(model, { ...tuning, instructionSet });
   const cores = found.processes * found.threadsPerProcess;
   const chosen = {
     processes: processes ?? Math.max(1, Math.floor(cores / (threadsPerProcess ?? found.threadsPerProcess))),

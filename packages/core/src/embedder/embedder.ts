@@ -7,8 +7,15 @@ export interface ModelSpec {
   readonly id: string;
   /** Commit of the hub repository that it was fetched from; absent for a folder. */
   readonly revision?: string;
-  /** SHA-256 (hex) over the weights and the tokenizer; see hash-model.ts. */
+  /** SHA-256 (hex) of all files that decide, and of the engine's arithmetic; see engine-identity.ts. */
   readonly hash: string;
+  /**
+   * What computes its vectors: `kernel` or `onnxruntime`. Absent for a static model, and where a version wrote it that had
+   * onnxruntime alone.
+   */
+  readonly engine?: string;
+  /** Of the engine; within one, all machines give the same bits. Absent for onnxruntime. */
+  readonly arithmeticVersion?: number;
   /** Which weights file, in transformers.js names, e.g. `q8`. */
   readonly dtype: string;
   readonly pooling: 'mean' | 'cls';

@@ -71,7 +71,7 @@ export class InferenceChild {
   }
 
   /**
-   * @param texts token ids of each text; onnxruntime takes texts of one length only
+   * @param texts token ids of each text, of one length where the engine mixes none
    * @returns their vectors, one after the other
    * @throws EmbedlineError EMBEDDING_FAILED; {@link ChildDied}
    */

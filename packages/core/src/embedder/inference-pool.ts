@@ -1,4 +1,5 @@
 import { EmbedlineError } from '../errors.ts';
+import { mixesLengths } from './engine/engine-settings.ts';
 import { ChildDied, InferenceChild } from './inference-child.ts';
 import type { InferenceSettings } from './inference-protocol.ts';
 import { MicroBatchQueue } from './micro-batch-queue.ts';
@@ -45,7 +46,7 @@ interface PendingText {
  */
 export class InferencePool {
   readonly #options: InferencePoolOptions;
-  readonly #queue = new MicroBatchQueue<PendingText>();
+  readonly #queue: MicroBatchQueue<PendingText>;
   readonly #calls = new Set<Call>();
   readonly #children: InferenceChild[];
   #microBatchTokens: number;
@@ -54,6 +55,7 @@ export class InferencePool {
 
   constructor(options: InferencePoolOptions) {
     this.#options = options;
+    this.#queue = new MicroBatchQueue({ mixesLengths: mixesLengths(options.settings.engine) });
     this.#microBatchTokens = options.microBatchTokens;
     this.#children = Array.from({ length: options.processes }, () => this.#startChild());
   }

@@ -5,7 +5,7 @@
  */
 import { messageOf } from '../errors.ts';
 import type { InferenceEngine } from './engine/inference-engine.ts';
-import { openOnnxruntimeEngine } from './engine/onnxruntime-engine.ts';
+import { openEngine } from './engine/open-engine.ts';
 import type { InferenceRequest, InferenceResponse, InferenceSettings } from './inference-protocol.ts';
 
 const waiting: InferenceRequest[] = [];
@@ -23,7 +23,7 @@ process.on('message', (message) => {
 
 async function start(): Promise<InferenceEngine> {
   try {
-    const opened = await openOnnxruntimeEngine(JSON.parse(process.argv[2] ?? '{}') as InferenceSettings);
+    const opened = await openEngine(JSON.parse(process.argv[2] ?? '{}') as InferenceSettings);
     send({ type: 'ready' });
     return opened;
   } catch (error) {

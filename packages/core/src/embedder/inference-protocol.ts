@@ -1,3 +1,5 @@
+import type { EngineSettings } from './engine/engine-settings.ts';
+
 /** What the parent says to an inference process. Requests are answered in the order in which they were sent. */
 export interface InferenceRequest {
   readonly id: number;
@@ -21,10 +23,14 @@ export type InferenceResponse =
     }
   | { readonly type: 'failed'; readonly id: number; readonly message: string };
 
-/** How an inference process is to run; passed as its only argument, as JSON. */
-export interface InferenceSettings {
+/** What an engine has to know of a model. */
+export interface ModelToRun {
   readonly weightsFile: string;
   readonly dimensions: number;
   readonly pooling: 'mean' | 'cls';
-  readonly threads: number;
+}
+
+/** How an inference process is to run; passed as its only argument, as JSON. */
+export interface InferenceSettings extends ModelToRun {
+  readonly engine: EngineSettings;
 }

@@ -3,6 +3,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { EmbedlineError } from '../errors.ts';
 import { isBatchInvariant } from './batch-invariance.ts';
 import type { Embedder, Embeddings, EmbedOptions, ModelSpec } from './embedder.ts';
+import { engineSettings, type EngineWishes } from './engine/engine-settings.ts';
 import { InferencePool } from './inference-pool.ts';
 import type { ResolvedModel } from './resolve-model.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -11,10 +12,11 @@ export interface LocalEmbedderOptions {
   readonly model: ResolvedModel;
   /** Inference processes. Defaults to the cores this process may use. */
   readonly processes?: number | undefined;
-  /** Threads within each. Defaults to 1: one single-threaded process per core is the fastest (performance notes). */
+  /** Threads within each, of onnxruntime. Defaults to 1: one single-threaded process per core is the fastest. */
   readonly threadsPerProcess?: number | undefined;
   /** Tokens that go through the network together. Defaults to 512. */
   readonly microBatchTokens?: number | undefined;
+  readonly instructionSet?: EngineWishes['instructionSet'];
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -25,8 +27,14 @@ const TOKENS_PER_SLICE = 4_000;
 export async function createLocalEmbedder(options: LocalEmbedderOptions): Promise<LocalEmbedder> {
   const { spec, weightsFile, directory } = options.model;
   const { dimensions, pooling } = spec;
+  const { threadsPerProcess: threads, instructionSet } = options;
   const pool = new InferencePool({
-    settings: { weightsFile, dimensions, pooling, threads: options.threadsPerProcess ?? 1 },
+    settings: {
+      weightsFile,
+      dimensions,
+      pooling,
+      engine: engineSettings(spec, { threads, instructionSet }),
+    },
     processes: options.processes ?? availableParallelism(),
     microBatchTokens: options.microBatchTokens ?? 512,
     modelId: spec.id,

@@ -9,22 +9,33 @@ interface Entry<Item> {
   readonly sequence: number;
 }
 
+export interface MicroBatchQueueOptions {
+  /** Micro-batches hold texts of any lengths: for an engine that pads none. */
+  readonly mixesLengths: boolean;
+}
+
 /**
- * Texts that wait for the network, from any number of calls. Each micro-batch holds texts of exactly one token length:
- * no padding is computed, and a text's company cannot change its vector through a mask. The longest-waiting text
- * decides the length and later ones of that length, from whichever call, fill the micro-batch up, so that calls end in
- * the order in which they came although their texts are pooled.
+ * Texts that wait for the network, from any number of calls. Each micro-batch holds texts of exactly one token length,
+ * unless lengths may be mixed: no padding is computed, and a text's company cannot change its vector through a mask. The
+ * longest-waiting text decides the length and later ones of that length, from whichever call, fill the micro-batch up, so
+ * that calls end in the order in which they came although their texts are pooled.
  */
 export class MicroBatchQueue<Item extends Measured> {
-  readonly #byLength = new Map<number, Entry<Item>[]>();
+  readonly #mixesLengths: boolean;
+  /** Texts that may go together, by their length; all under 0 where lengths are mixed. */
+  readonly #groups = new Map<number, Entry<Item>[]>();
   #alone: Entry<Item>[] = [];
   #sequence = 0;
 
+  constructor({ mixesLengths }: MicroBatchQueueOptions) {
+    this.#mixesLengths = mixesLengths;
+  }
+
   add(item: Item): void {
-    const { length } = item.ids;
+    const key = this.#mixesLengths ? 0 : item.ids.length;
     const entry = { item, sequence: (this.#sequence += 1) };
-    const group = this.#byLength.get(length);
-    if (group === undefined) this.#byLength.set(length, [entry]);
+    const group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, [entry]);
     else group.push(entry);
   }
 
@@ -35,16 +46,16 @@ export class MicroBatchQueue<Item extends Measured> {
 
   /**
    * @param maxTokens in all, but at least one text is taken; 0 takes each text alone
-   * @returns texts of one token length; empty when none wait
+   * @returns texts of one token length, or of any where they are mixed; empty when none wait
    */
   take(maxTokens: number): Item[] {
     const alone = this.#alone.shift();
     if (alone !== undefined) return [alone.item];
-    const length = this.#oldestLength();
-    const group = this.#byLength.get(length);
+    const key = this.#oldestKey();
+    const group = this.#groups.get(key);
     if (group === undefined) return [];
-    const taken = group.splice(0, Math.max(1, Math.floor(maxTokens / Math.max(length, 1))));
-    if (group.length === 0) this.#byLength.delete(length);
+    const taken = group.splice(0, Math.max(1, countWithin(group, maxTokens)));
+    if (group.length === 0) this.#groups.delete(key);
     return taken.map(({ item }) => item);
   }
 
@@ -52,17 +63,28 @@ export class MicroBatchQueue<Item extends Measured> {
   remove(isUnwanted: (item: Item) => boolean): void {
     const keep = ({ item }: Entry<Item>) => !isUnwanted(item);
     this.#alone = this.#alone.filter(keep);
-    for (const [length, group] of this.#byLength) {
+    for (const [key, group] of this.#groups) {
       const kept = group.filter(keep);
-      if (kept.length === 0) this.#byLength.delete(length);
-      else this.#byLength.set(length, kept);
+      if (kept.length === 0) this.#groups.delete(key);
+      else this.#groups.set(key, kept);
     }
   }
 
-  #oldestLength(): number {
-    let [oldest, length] = [Infinity, -1];
-    for (const [candidate, [first]] of this.#byLength)
-      if (first !== undefined && first.sequence < oldest) [oldest, length] = [first.sequence, candidate];
-    return length;
+  #oldestKey(): number {
+    let [oldest, key] = [Infinity, -1];
+    for (const [candidate, [first]] of this.#groups)
+      if (first !== undefined && first.sequence < oldest) [oldest, key] = [first.sequence, candidate];
+    return key;
   }
+}
+
+/** How many of the first texts have at most so many tokens together. */
+function countWithin(group: readonly Entry<Measured>[], maxTokens: number): number {
+  let [count, tokens] = [0, 0];
+  for (const { item } of group) {
+    tokens += Math.max(item.ids.length, 1);
+    if (tokens > maxTokens) break;
+    count += 1;
+  }
+  return count;
 }

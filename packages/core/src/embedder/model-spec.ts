@@ -11,6 +11,11 @@ export const storedModelSpecSchema: z.ZodType<ModelSpec> = z.looseObject({
   id: modelIdSchema,
   revision: revisionSchema.exactOptional(),
   hash: z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 hash, 64 hexadecimal digits'),
+  engine: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/, 'expected the name of an engine, e.g. kernel')
+    .exactOptional(),
+  arithmeticVersion: z.int().positive().max(1_000_000).exactOptional(),
   dtype: z.string().regex(/^[a-z0-9_]{1,20}$/, 'expected the name of a data type, e.g. q8'),
   pooling: z.enum(['mean', 'cls']),
   dimensions: z.int().positive().max(65_536),

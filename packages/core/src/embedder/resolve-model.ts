@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { EmbedlineError } from '../errors.ts';
 import { DEFAULT_MODEL_ID } from './default-model.ts';
 import type { ModelSpec } from './embedder.ts';
+import { engineIdentity } from './engine/engine-identity.ts';
+import type { EngineName } from './engine/engine-name.ts';
 import { DecidingFiles, filesInFolder, type ModelFiles } from './files/model-files.ts';
 import { describeTransformer } from './files/transformer-files.ts';
 import { findFetched, openHubModel } from './hub/hub-model.ts';
@@ -13,14 +15,16 @@ import { isModelId } from './model-id.ts';
 import type { ResolveModelOptions } from './resolve-model-options.ts';
 import { describeStatic, STATIC_MODEL_TYPE } from './static/static-files.ts';
 
-/** What turns tokens into a vector: a network run by onnxruntime, or a table of token vectors alone. */
+/** What turns tokens into a vector: a network run by an engine, or a table of token vectors alone. */
 export type ModelKind = 'transformer' | 'static';
 
 /** A model whose files are here and were hashed. */
 export interface ResolvedModel {
   readonly spec: ModelSpec;
-  /** Not part of the specification, since it follows from the files that `spec.hash` is of. */
+  /** Not part of the specification, since it follows from the files. */
   readonly kind: ModelKind;
+  /** SHA-256 (hex) by which the files are known and pinned, whichever engine runs them. */
+  readonly filesHash: string;
   /** Folder with config.json and tokenizer.json. */
   readonly directory: string;
   readonly weightsFile: string;
@@ -60,21 +64,41 @@ export async function resolveModel(options: ResolveModelOptions): Promise<Resolv
     kind === 'static'
       ? await describeStatic(files, options.dtype)
       : await describeTransformer(files, { id, dtype: options.dtype });
+  const filesHash = identityOf(await files.hash(), { name: `${id}/${dtype}`, place: files.place, options });
   const spec: ModelSpec = {
     id,
     ...(options.revision === undefined ? {} : { revision: options.revision }),
-    hash: identityOf(await files.hash(), { name: `${id}/${dtype}`, place: files.place, options }),
+    hash: filesHash,
     dtype,
     ...described,
     maxTokens: Math.min(options.maxTokens ?? ownLimit, ownLimit),
   };
-  return { spec, kind, directory: files.directory, weightsFile, modelsDirectory, warnings };
+  const { directory } = files;
+  const found: ResolvedModel = { spec, kind, filesHash, directory, weightsFile, modelsDirectory, warnings };
+  if (options.engine !== undefined) return withEngine(found, options.engine);
+  return kind === 'static' ? found : withEngine(found, 'onnxruntime');
+}
+
+/**
+ * The same files, run by another engine: another model, since its vectors are others.
+ * @throws EmbedlineError MODEL_INVALID for a static model
+ */
+export function withEngine(model: ResolvedModel, engine: EngineName): ResolvedModel {
+  const { spec, kind, filesHash } = model;
+  if (kind === 'static')
+    throw new EmbedlineError(
+      'MODEL_INVALID',
+      `${spec.id} is a static model, which has no network for an engine (${engine}) to run. Leave the engine out.`,
+    );
+  const { engine: _engine, arithmeticVersion: _version, ...rest } = spec;
+  return { ...model, spec: { ...rest, ...engineIdentity(engine, filesHash) } };
 }
 
 /** True when two specifications give every text the same vector. */
 export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
   const keys = [
     'hash',
+    'arithmeticVersion',
     'dtype',
     'pooling',
     'dimensions',
@@ -82,8 +106,12 @@ export function sameModel(a: ModelSpec, b: ModelSpec): boolean {
     'passagePrefix',
     'queryPrefix',
   ] as const;
-  return keys.every((key) => a[key] === b[key]);
+  const sameEngine = (a.engine ?? USUAL_ENGINE) === (b.engine ?? USUAL_ENGINE);
+  return sameEngine && keys.every((key) => a[key] === b[key]);
 }
+
+/** Of specifications that name none. */
+const USUAL_ENGINE: EngineName = 'onnxruntime';
 
 const kindSchema = z.looseObject({ model_type: z.string().optional() });
 

@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import { hiddenStatesName } from '../hidden-states.ts';
-import type { InferenceSettings } from '../inference-protocol.ts';
+import type { ModelToRun } from '../inference-protocol.ts';
 import { poolAndNormalize } from '../pooling.ts';
 import type { InferenceEngine } from './inference-engine.ts';
 
@@ -8,9 +8,9 @@ import type { InferenceEngine } from './inference-engine.ts';
  * Runs a model's ONNX file. The texts of a call must be of one length: nothing is padded, so no mask can change a text's
  * vector. Errors are those of onnxruntime and of the file system.
  */
-export async function openOnnxruntimeEngine(settings: InferenceSettings): Promise<InferenceEngine> {
-  const session = await ort.InferenceSession.create(settings.weightsFile, {
-    intraOpNumThreads: settings.threads,
+export async function openOnnxruntimeEngine(model: ModelToRun, threads: number): Promise<InferenceEngine> {
+  const session = await ort.InferenceSession.create(model.weightsFile, {
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
@@ -18,14 +18,14 @@ export async function openOnnxruntimeEngine(settings: InferenceSettings): Promis
     // Spinning threads burn five times the CPU for nothing (hazards O3).
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
-  return { run: (ids, lengths) => run(session, ids, lengths, settings) };
+  return { run: (ids, lengths) => run(session, ids, lengths, model) };
 }
 
 async function run(
   session: ort.InferenceSession,
   ids: Int32Array,
   lengths: Int32Array,
-  { dimensions, pooling }: InferenceSettings,
+  { dimensions, pooling }: ModelToRun,
 ): Promise<Float32Array> {
   const texts = lengths.length;
   const length = ids.length / texts;

@@ -24,7 +24,12 @@ export async function networkVectors(options: NetworkVectorsOptions): Promise<Fl
   const { dimensions, pooling, id } = model.spec;
   const vectors = new Float32Array(texts.length * dimensions);
   const pool = new InferencePool({
-    settings: { weightsFile: model.weightsFile, dimensions, pooling, threads: 1 },
+    settings: {
+      weightsFile: model.weightsFile,
+      dimensions,
+      pooling,
+      engine: { name: 'onnxruntime', threads: 1 },
+    },
     processes: availableParallelism(),
     microBatchTokens: MICRO_BATCH_TOKENS,
     modelId: id,

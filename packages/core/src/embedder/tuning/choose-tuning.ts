@@ -1,3 +1,4 @@
+import { engineSettings, type EngineWishes } from '../engine/engine-settings.ts';
 import type { ResolvedModel } from '../resolve-model.ts';
 import { USUAL_MICRO_BATCH_TOKENS, type InferenceTuning } from './inference-tuning.ts';
 import { machineLimits, type MachineLimits } from './machine-limits.ts';
@@ -11,6 +12,8 @@ export interface ChooseTuningOptions {
   readonly measure: boolean;
   /** Told before it measures. */
   readonly onMeasuring?: (() => void) | undefined;
+  /** Of the kernel; see engine-settings.ts. */
+  readonly instructionSet?: EngineWishes['instructionSet'];
   /** Defaults to those of this process. */
   readonly limits?: MachineLimits;
 }
@@ -22,10 +25,12 @@ export interface ChosenTuning extends InferenceTuning {
 /** How a model is to be run here, as far as nobody says it. Never more processes than fit into the memory. */
 export async function chooseTuning(
   model: ResolvedModel,
-  { dataDirectory, measure, onMeasuring, limits = machineLimits() }: ChooseTuningOptions,
+  { dataDirectory, measure, onMeasuring, instructionSet, limits = machineLimits() }: ChooseTuningOptions,
 ): Promise<ChosenTuning> {
   const cache = new TuningCache(dataDirectory);
-  const known = await cache.get(model.spec, limits);
+  const engine = engineSettings(model.spec, { instructionSet });
+  const machine = engine.name === 'kernel' ? { ...limits, instructionSet: engine.instructionSet } : limits;
+  const known = await cache.get(model.spec, machine);
   if (known !== null) return { ...known, source: 'measured before' };
   if (!measure) {
     const processes = await processesByEstimate(model, limits);
@@ -33,7 +38,7 @@ export async function chooseTuning(
     return { processes, threadsPerProcess: 1, microBatchTokens, source: 'usual' };
   }
   onMeasuring?.();
-  const measured = await measureInference(model, limits);
-  await cache.set(model.spec, limits, measured);
+  const measured = await measureInference(model, limits, engine);
+  await cache.set(model.spec, machine, measured);
   return { ...measured, source: 'measured' };
 }

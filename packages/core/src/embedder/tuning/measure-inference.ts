@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { Releasers } from '../../lifecycle.ts';
 import { isBatchInvariant } from '../batch-invariance.ts';
 import { InferenceChild } from '../inference-child.ts';
+import type { EngineSettings } from '../engine/engine-settings.ts';
 import type { ResolvedModel } from '../resolve-model.ts';
 import { loadTokenizer } from '../tokenizer.ts';
 import type { InferenceTuning } from './inference-tuning.ts';
@@ -19,12 +20,14 @@ const MIB = 1024 * 1024;
 export async function measureInference(
   model: ResolvedModel,
   limits: MachineLimits,
+  engine: EngineSettings,
 ): Promise<InferenceTuning> {
   await using releasers = new Releasers();
   const overAt = performance.now() + BUDGET_MS;
   const start = async (threads: number, processes: number) => {
     const { weightsFile, spec } = model;
-    const settings = { weightsFile, dimensions: spec.dimensions, pooling: spec.pooling, threads };
+    const { dimensions, pooling } = spec;
+    const settings = { weightsFile, dimensions, pooling, engine: withThreads(engine, threads) };
     const children = Array.from({ length: processes }, () => releasers.own(new InferenceChild(settings)));
     await Promise.all(children.map((child) => child.ready));
     return children;
@@ -40,6 +43,7 @@ export async function measureInference(
   });
   return await searchTuning({
     cores: limits.cores,
+    maxThreadsPerProcess: engine.name === 'kernel' ? 1 : Infinity,
     maxProcesses: processesThatFit(limits, first.residentBytes + 50 * MIB),
     batchInvariant,
     isOver: () => performance.now() > overAt,
@@ -52,6 +56,10 @@ export async function measureInference(
       return rates.reduce((sum, rate) => sum + rate, 0);
     },
   });
+}
+
+function withThreads(engine: EngineSettings, threads: number): EngineSettings {
+  return engine.name === 'onnxruntime' ? { ...engine, threads } : engine;
 }
 
 /** An estimate for a model that has not been measured: the weights are there once as a file and once or twice prepared. */

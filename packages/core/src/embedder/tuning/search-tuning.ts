@@ -4,6 +4,8 @@ export interface TuningSearch {
   readonly cores: number;
   /** Processes that fit into the memory. */
   readonly maxProcesses: number;
+  /** Threads that a process can use. */
+  readonly maxThreadsPerProcess: number;
   /** False when texts must go through the network one at a time. */
   readonly batchInvariant: boolean;
   /**
@@ -35,13 +37,18 @@ export async function searchTuning(search: TuningSearch): Promise<InferenceTunin
   return layouts.length === 1 ? firstOf(layouts) : fastest(layouts, 1, search);
 }
 
-/** One thread to a process as far as memory goes; and half as many processes with twice the threads. */
-function layoutsOf({ cores, maxProcesses }: TuningSearch): Omit<InferenceTuning, 'microBatchTokens'>[] {
+/** One thread to a process as far as memory goes; and half as many processes with twice the threads, where they can have them. */
+function layoutsOf({
+  cores,
+  maxProcesses,
+  maxThreadsPerProcess,
+}: TuningSearch): Omit<InferenceTuning, 'microBatchTokens'>[] {
   const most = Math.min(cores, maxProcesses);
-  const counts = [most, Math.ceil(most / 2)].filter((count, index, all) => all.indexOf(count) === index);
+  const fewest = maxThreadsPerProcess > 1 ? Math.ceil(most / 2) : most;
+  const counts = [...new Set([most, fewest])];
   return counts.map((processes) => ({
     processes,
-    threadsPerProcess: Math.max(1, Math.floor(cores / processes)),
+    threadsPerProcess: Math.max(1, Math.min(maxThreadsPerProcess, Math.floor(cores / processes))),
   }));
 }
 

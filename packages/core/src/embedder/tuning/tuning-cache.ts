@@ -1,3 +1,4 @@
+import type { InstructionSet } from '@embedline/kernel';
 import { readStateFile, writeStateEntry, type StateFile } from '../../state/state-file.ts';
 import type { ModelSpec } from '../embedder.ts';
 import { inferenceTuningSchema, type InferenceTuning } from './inference-tuning.ts';
@@ -7,6 +8,12 @@ import type { MachineLimits } from './machine-limits.ts';
 export const TUNING_VERSION = 1;
 
 const MAX_TUNINGS = 200;
+
+/** What the fastest way to run a model depends on besides the model. */
+export interface RunsOn extends MachineLimits {
+  /** Of the kernel; absent for onnxruntime. */
+  readonly instructionSet?: InstructionSet;
+}
 
 /** What was measured on this machine before, in `<dataDirectory>/tuning.json`. A file that is damaged counts as empty. */
 export class TuningCache {
@@ -22,19 +29,21 @@ export class TuningCache {
     };
   }
 
-  async get(model: ModelSpec, limits: MachineLimits): Promise<InferenceTuning | null> {
+  async get(model: ModelSpec, machine: RunsOn): Promise<InferenceTuning | null> {
     const found = await readStateFile(this.#state);
-    return found.kind === 'newer' ? null : (found.entries[keyOf(model, limits)] ?? null);
+    return found.kind === 'newer' ? null : (found.entries[keyOf(model, machine)] ?? null);
   }
 
   /** Does nothing where nothing can be written: measuring again costs a few seconds. */
-  async set(model: ModelSpec, limits: MachineLimits, tuning: InferenceTuning): Promise<void> {
-    await writeStateEntry(this.#state, keyOf(model, limits), tuning);
+  async set(model: ModelSpec, machine: RunsOn, tuning: InferenceTuning): Promise<void> {
+    await writeStateEntry(this.#state, keyOf(model, machine), tuning);
   }
 }
 
-/** Everything that the fastest way depends on. */
-function keyOf({ hash, dtype }: ModelSpec, { cpuModel, cores, memoryBytes }: MachineLimits): string {
+/** The hash is another one for each engine. */
+function keyOf({ hash, dtype }: ModelSpec, machine: RunsOn): string {
+  const { cpuModel, cores, memoryBytes, instructionSet } = machine;
   const gibibytes = (memoryBytes / 1024 ** 3).toFixed(1);
-  return `${hash.slice(0, 16)} ${dtype}, ${cpuModel}, ${cores} cores, ${gibibytes} GiB`;
+  const by = instructionSet === undefined ? '' : `, ${instructionSet}`;
+  return `${hash.slice(0, 16)} ${dtype}, ${cpuModel}, ${cores} cores, ${gibibytes} GiB${by}`;
 }
