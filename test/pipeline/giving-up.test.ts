@@ -1,76 +1,13 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { STALE_PAYLOAD_HASH, type VectorStore } from '@embedline/core';
-import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
-import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
-import { jsonl } from '../support/cli.ts';
-import { comparable, fromScratch } from '../support/expected-points.ts';
-import { fakeModel, fakeVector } from '../support/fake-embedder.ts';
-import { inProcess, type IngestCall } from '../support/in-process.ts';
-import { startQdrantDouble } from '../support/qdrant-double/server.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-
-const [ONE, TWO] = [fakeModel('one', 8), fakeModel('two', 16)];
-const texts = (count: number, word = 'Text') =>
-  Array.from({ length: count }, (_, index) => ({ id: `d${index}`, text: `${word} ${index}.` }));
-/** Each text of these corpora; the one by which a worker tells that it works at all is none of them. */
-const ANY = (text: string) => /\d/.test(text);
-/** As many chunks of 16 words. */
-const long = (...words: string[]) =>
-  words.map((word) => Array.from({ length: 12 }, (_, index) => `${word}x${index}`).join(' ')).join('.\n\n');
-
-const STORES = [
-  ['SQLite', async () => openSqliteStore({ directory: await temporaryDirectory() })],
-  [
-    'Qdrant (double)',
-    async () => {
-      const double = await startQdrantDouble();
-      onTestFinished(() => double.close());
-      return openQdrantStore({ url: double.url });
-    },
-  ],
-] as const;
-
-async function bench(open: () => Promise<VectorStore> = STORES[0][1]) {
-  const store = await open();
-  onTestFinished(() => store.close());
-  const cwd = await temporaryDirectory();
-  const broken: { fails: (text: string) => boolean } = { fails: () => false };
-  const system = inProcess(store, store, (text) => broken.fails(text));
-  const file = join(cwd, 'docs.jsonl');
-  return {
-    store,
-    system,
-    file,
-    /** Texts that no worker can embed, from now on. */
-    break: (fails: (text: string) => boolean) => void (broken.fails = fails),
-    call: (more: Partial<IngestCall> = {}): IngestCall => ({
-      collection: 'docs',
-      pipeline: 'docs',
-      sources: ['docs.jsonl'],
-      cwd,
-      model: ONE,
-      maxTokens: 16,
-      maxDeleteShare: 0.2,
-      ...more,
-    }),
-    write: (records: readonly object[]) => writeFile(file, jsonl(records)),
-    seen: async () => {
-      const points = [...(await system.livePoints('docs')).values()];
-      const shown = points.map(({ chunk, stale }) => [
-        `${chunk.documentId}/${chunk.chunkIndex}`,
-        `${chunk.text.slice(0, 6)}${stale === true ? ' (stale)' : ''}`,
-      ]);
-      return Object.fromEntries(shown) as Record<string, string>;
-    },
-  };
-}
-
-const refusal = (code: string, message: RegExp) => ({
-  code,
-  message: expect.stringMatching(message) as string,
-});
+import { describe, expect, test } from 'vitest';
+import {
+  ANY,
+  publishingBench as bench,
+  long,
+  ONE,
+  refusal,
+  texts,
+  TWO,
+} from '../support/publishing-bench.ts';
 
 describe('a new generation is not published without approval', () => {
   test('when everything was given up on: readers keep the live one, and the next ingest continues the build', async () => {
@@ -228,82 +165,3 @@ describe('a first load', () => {
     expect((await store.generations('docs')).filter(({ live }) => live)).toHaveLength(1);
   });
 });
-
-describe.each(STORES)(
-  'in place, what was given up on keeps its old points, marked as stale: %s',
-  (_, open) => {
-    test('an edited document; the next ingest replaces them', async () => {
-      const { store, system, call, write, seen, ...it } = await bench(open);
-      await write([{ id: 'a', text: long('one', 'two', 'three') }, ...texts(2)]);
-      await system.ingest(call());
-      await write([{ id: 'a', text: long('one', 'ZWEI', 'three') }, ...texts(2)]);
-      it.break((text) => text.includes('ZWEI'));
-      const { progress, notices } = await system.ingest(call());
-      expect(progress).toMatchObject({ state: 'done', deadLetters: 1, producer: { chunksKeptStale: 1 } });
-      expect(notices).toEqual([expect.stringMatching(/^1 points keep .*marked as stale/)]);
-      expect(await seen()).toMatchObject({ 'a/0': 'onex0 ', 'a/1': 'twox0  (stale)', 'a/2': 'threex' });
-      const [live] = await store.generations('docs');
-      if (live === undefined) throw new Error('nothing live');
-      const points = await store.open(live);
-      const [hit] = await points.search({ vector: fakeVector(ONE, `${long('two')}.`), limit: 1 });
-      expect(hit).toMatchObject({ documentId: 'a', chunkIndex: 1, stale: true });
-      expect(await system.plan(call())).toMatchObject({ documents: { changed: 1 }, chunks: { embedded: 1 } });
-
-      it.break(() => false);
-      await system.ingest(call());
-      expect(comparable(await system.livePoints('docs'), 'docs', ONE)).toEqual(await fromScratch(call()));
-      expect(Object.values(await seen()).join()).not.toContain('stale');
-    });
-
-    test('a document that became shorter keeps its old end as well', async () => {
-      const { system, call, write, seen, ...it } = await bench(open);
-      await write([{ id: 'a', text: long('one', 'two', 'three', 'four') }]);
-      await system.ingest(call());
-      await write([{ id: 'a', text: long('EINS', 'ZWEI') }]);
-      it.break(ANY);
-      const { progress } = await system.ingest(call({ maxDeleteShare: 1 }));
-      expect(progress).toMatchObject({ producer: { chunksKeptStale: 4, chunksRemoved: 0 } });
-      expect(Object.values(await seen()).every((text) => text.endsWith('(stale)'))).toBe(true);
-      it.break(() => false);
-      await system.ingest(call({ maxDeleteShare: 1 }));
-      expect(Object.keys(await seen()).sort()).toEqual(['a/0', 'a/1']);
-    });
-
-    test('one that is edited back is fresh again, without being embedded', async () => {
-      const { system, call, write, seen, ...it } = await bench(open);
-      const before = [{ id: 'a', text: long('one', 'two') }, ...texts(1)];
-      await write(before);
-      await system.ingest(call());
-      await write([{ id: 'a', text: long('EINS', 'ZWEI') }, ...texts(1)]);
-      it.break(ANY);
-      await system.ingest(call());
-      expect([...(await system.livePoints('docs')).values()].map(({ chunk }) => chunk.payloadHash)).toContain(
-        STALE_PAYLOAD_HASH,
-      );
-      await write(before);
-      const { progress } = await system.ingest(call());
-      expect(progress).toMatchObject({
-        deadLetters: 0,
-        producer: { chunksPayloadUpdated: 2 },
-        workers: { chunksEmbedded: 0 },
-      });
-      expect(comparable(await system.livePoints('docs'), 'docs', ONE)).toEqual(await fromScratch(call()));
-      expect(Object.values(await seen()).join()).not.toContain('stale');
-    });
-
-    test('the mark moves along when another pipeline builds the collection anew', async () => {
-      const { system, call, write, seen, ...it } = await bench(open);
-      await write(texts(2));
-      await system.ingest(call());
-      await write(texts(2, 'Edited'));
-      it.break(ANY);
-      await system.ingest(call({ partial: true }));
-      it.break(() => false);
-      await system.ingest(call({ pipeline: 'other' }));
-      await system.ingest(call({ pipeline: 'other', rebuild: true }));
-      const stale = [...(await system.livePoints('docs')).values()].filter((point) => point.stale === true);
-      expect(stale.map(({ chunk }) => chunk.pipeline)).toEqual(['docs', 'docs']);
-      expect(Object.keys(await seen())).toHaveLength(2);
-    });
-  },
-);
