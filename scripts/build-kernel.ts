@@ -6,70 +6,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { COMMON_FLAGS, KERNEL_TARGETS, type KernelTarget } from './kernel-targets.ts';
 
 const kernel = fileURLToPath(new URL('../packages/kernel', import.meta.url));
 const sources = join(kernel, 'native');
 const prebuilt = join(kernel, 'prebuilt');
-
-const AVX512 = '-mavx2 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mprefer-vector-width=512';
-const COMMON =
-  '-std=c++17 -O3 -fPIC -ffreestanding -fvisibility=hidden -fno-exceptions -fno-rtti -fno-threadsafe-statics ' +
-  '-fno-strict-aliasing -ffp-contract=off -fno-math-errno -fno-ident -fno-stack-protector -Wall -Wextra -Werror';
-
-interface Target {
-  readonly file: string;
-  readonly flags: string;
-  /** Sources with the flags that only they have. */
-  readonly sources: Readonly<Record<string, string>>;
-  readonly link: string;
-}
-
-const SHARED =
-  '-shared -nostdlib -fuse-ld=lld -Wl,--build-id=none -Wl,-s -Wl,-z,noexecstack -Wl,--hash-style=gnu';
-const TARGETS: readonly Target[] = [
-  {
-    file: 'linux-x64.node',
-    flags: '--target=x86_64-linux-gnu',
-    sources: {
-      'model.cpp': '',
-      'pack.cpp': '',
-      'dispatch.cpp': '',
-      'addon.cpp': '',
-      'engine_plain.cpp': '',
-      'engine_avx2.cpp': '-mavx2',
-      'engine_avxvnni.cpp': '-mavx2 -mavxvnni',
-      'engine_avx512vnni.cpp': AVX512,
-      'engine_amx.cpp': `${AVX512} -mamx-tile -mamx-int8`,
-    },
-    link: SHARED,
-  },
-  {
-    file: 'linux-arm64.node',
-    flags: '--target=aarch64-linux-gnu -mno-outline-atomics',
-    sources: {
-      'model.cpp': '',
-      'pack.cpp': '',
-      'dispatch.cpp': '',
-      'addon.cpp': '',
-      'engine_plain.cpp': '',
-      'engine_neondotprod.cpp': '-march=armv8.2-a+dotprod',
-    },
-    link: SHARED,
-  },
-  {
-    file: 'kernel.wasm',
-    flags: '--target=wasm32 -msimd128 -mrelaxed-simd -mbulk-memory',
-    sources: {
-      'model.cpp': '',
-      'pack.cpp': '',
-      'dispatch.cpp': '',
-      'wasm.cpp': '',
-      'engine_plain.cpp': '',
-      'engine_wasm.cpp': '',
-    },
-    link: '-nostdlib -fuse-ld=lld -Wl,--no-entry -Wl,-s -Wl,-z,stack-size=262144 -Wl,--stack-first',
-  },
-];
 
 const check = process.argv.includes('--check');
 const compiler = findCompiler();
@@ -77,7 +18,10 @@ if (compiler === null) {
   process.stdout.write('clang++-19 is not installed: nothing was built.\n');
   process.exitCode = check ? 0 : 1;
 } else {
-  const built = TARGETS.map((target) => ({ file: target.file, bytes: build(target, compiler.command) }));
+  const built = KERNEL_TARGETS.map((target) => ({
+    file: target.file,
+    bytes: build(target, compiler.command),
+  }));
   const sums = built.map(({ file, bytes }) => `${sha256(bytes)}  ${file}\n`).join('');
   if (check) compare(sums, compiler.version);
   else {
@@ -89,7 +33,7 @@ if (compiler === null) {
   }
 }
 
-function build({ flags, sources: files, link }: Target, command: string): Buffer {
+function build({ flags, sources: files, link }: KernelTarget, command: string): Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'embedline-kernel-'));
   try {
     const clang = (parameters: string) =>
@@ -103,7 +47,7 @@ function build({ flags, sources: files, link }: Target, command: string): Buffer
       );
     const objects = Object.entries(files).map(([source, own]) => {
       const object = join(folder, source.replace('.cpp', '.o'));
-      clang(`${flags} ${COMMON} ${own} -c ${source} -o ${object}`);
+      clang(`${flags} ${COMMON_FLAGS} ${own} -c ${source} -o ${object}`);
       return object;
     });
     const result = join(folder, 'result');

@@ -77,7 +77,7 @@ test.each([
   ['@embedline/kernel', /embedder\/(?:engine|tuning)\/|core\/src\/config\.ts$/],
   ['onnxruntime-node', /embedder\/engine\/onnxruntime-engine\.ts$/],
   ['ml-matrix', /embedder\/static\/principal-components\.ts$/],
-  ['@lezer/markdown', /chunking\/(?:markdown-blocks|markup\/inline-edits)\.ts$/],
+  ['@lezer/markdown', /chunking\/(?:markdown-blocks|markup\/inline-(?:edits|parser))\.ts$/],
   ['htmlparser2', /chunking\/markup\/html-edits\.ts$/],
   ['@huggingface/tokenizers', /embedder\/tokenizer\.ts$/],
   ['bullmq', /core\/src\/(queue\.ts$|bounded-worker\.ts$|schedule\/)|worker\/src\/run-queue\.ts$/],

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 
 /** The encodings that the reader finds out by itself. */
-const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be'] as const;
+const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'iso-2022-jp'] as const;
 
 /**
  * Why a text is not what a file holds, or null: the file as it is decoded in one of the encodings that are found out,

@@ -122,6 +122,35 @@ describe('runs cancel', () => {
 });
 
 describe('runs list', () => {
+  test('counts and names what it cannot read, as status, failed list and doctor do', async () => {
+    const { bench, ledger, redis, cli } = await setUp();
+    const good = await recordRun(ledger);
+    const [newer, damaged] = [await recordRun(ledger), await recordRun(ledger)];
+    const key = (runId: string) => `${bench.prefix}:run:${runId}`;
+    const spec = JSON.parse((await redis.hget(key(newer), 'spec')) ?? '') as object;
+    await redis.hset(key(newer), 'spec', JSON.stringify({ ...spec, version: 99 }));
+    await redis.hset(key(damaged), 'spec', JSON.stringify(spec).slice(0, 50));
+    for (const command of [
+      'runs list',
+      'status',
+      'runs list --state running',
+      'runs list --json',
+      'status --json',
+    ]) {
+      const { code, stdout, stderr } = await cli(...command.split(' '));
+      expect([code, stdout.includes(good), stdout.includes(newer), stdout.includes(damaged)]).toEqual([
+        0,
+        true,
+        false,
+        false,
+      ]);
+      expect(stderr).toContain(`newer version of embedline wrote the record: 1 run (${newer}).`);
+      expect(stderr).toContain(`the record in Redis is damaged: 1 run (${damaged}).`);
+    }
+    const { stdout } = await cli('doctor');
+    for (const runId of [newer, damaged]) expect(stdout).toContain(runId);
+  });
+
   test('takes a pipeline, states and a limit, newest first', async () => {
     const { ledger, cli } = await setUp();
     const [a, b, c] = [

@@ -49,6 +49,7 @@ export interface IngestCall extends Partial<Pick<IngestOptions, Chosen>> {
 /** Producer and worker in this process, around a real Redis and a store under test, with models that cost nothing. */
 export interface InProcess {
   readonly redis: RedisConnection;
+  /** Of its keys in Redis. */
   readonly prefix: string;
   ingest(call: IngestCall): Promise<IngestOutcome>;
   /** What an ingest would do. */
@@ -152,6 +153,7 @@ function options(call: IngestCall): Omit<IngestOptions, 'redis' | 'prefix' | 'le
     startWorkers: () => null,
     onStart: () => undefined,
     onNotice: () => undefined,
+    onAudit: () => undefined,
   };
 }
 

@@ -21,3 +21,18 @@ export async function aclRules(prefix: string, password: string): Promise<string
   const rules = await documentedAclRules();
   return ['embedline', 'on', `>${password}`, ...rules.replaceAll('{embedline}', prefix).split(' ')];
 }
+
+export type Role = 'producer' | 'worker' | 'viewer';
+
+/** The users of deploy/redis/users.acl for another prefix, as arguments of ACL SETUSER. The password of `worker` is `worker-password`. */
+export async function roleRules(prefix: string): Promise<string[][]> {
+  const text = await readFile(new URL('../../deploy/redis/users.acl', import.meta.url), 'utf8');
+  const lines = text.split('\n').filter((line) => line.startsWith('user embedline-'));
+  return lines.map((line) =>
+    line
+      .replaceAll('{embedline}', prefix)
+      .replace(/>([A-Z]+)_PASSWORD/, (_, role: string) => `>${role.toLowerCase()}-password`)
+      .split(' ')
+      .slice(1),
+  );
+}

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { environmentVariables } from '@embedline/core';
+import { environmentVariables, loadConfig } from '@embedline/core';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -12,6 +12,7 @@ const serviceSchema = z.looseObject({
   ports: z.array(z.string()).optional(),
   read_only: z.boolean().optional(),
   cap_drop: z.array(z.string()).optional(),
+  stop_grace_period: z.string().optional(),
 });
 const read = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
 const compose = z
@@ -53,6 +54,24 @@ test('the programs get only environment variables that the code reads', () => {
     const variables = Object.keys(compose.services[name]?.environment ?? {});
     expect(variables).toContain('REDIS_URL');
     expect(variables.filter((variable) => !(variable in environmentVariables))).toEqual([]);
+  }
+});
+
+test('the programs get every variable of Redis that the code reads, unchanged, and time to stop', () => {
+  const ofRedis = Object.keys(environmentVariables).filter((name) => name.startsWith('REDIS_'));
+  expect(ofRedis.length).toBeGreaterThan(6);
+  for (const name of ['worker', 'producer']) {
+    const { environment = {}, stop_grace_period: grace = '' } = serviceSchema.parse(compose.services[name]);
+    const passedOn = [...ofRedis, 'QDRANT_URL', 'EMBEDLINE_PREFIX'];
+    // A value in .env goes first; what is empty counts as not set.
+    for (const variable of passedOn)
+      expect(environment[variable]).toMatch(new RegExp(`^\\$\\{${variable}:-.*\\}$`));
+    const unset = Object.fromEntries(passedOn.map((variable) => [variable, '']));
+    expect(loadConfig({ ...unset, EMBEDLINE_HOME: '/data' })).toMatchObject({
+      redisUrl: null,
+      qdrantUrl: null,
+    });
+    expect(Number.parseInt(grace, 10)).toBeGreaterThan(20);
   }
 });
 

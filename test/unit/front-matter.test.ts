@@ -36,6 +36,18 @@ describe('front matter', () => {
       { title: 'x', date: '2024-05-01', a: { b: 1 } },
       'Body',
     ],
+    [
+      'JSON on one line',
+      '{"title": "}{", "a": {"b": 1}}  \r\n\r\nBody',
+      { title: '}{', a: { b: 1 } },
+      '\r\nBody',
+    ],
+    [
+      'JSON that begins and ends within lines',
+      '{ "title": "x",\n  "a": 1 }\nBody',
+      { title: 'x', a: 1 },
+      'Body',
+    ],
     ['JSON', '{\n  "title": "x",\n  "a": {\n"b": 1\n}\n}\nBody', { title: 'x', a: { b: 1 } }, 'Body'],
   ])('%s', (_, text, fields, body) => {
     expect(read(text)).toEqual([fields, body]);
@@ -51,7 +63,11 @@ describe('front matter', () => {
     ['one that does not begin the file', '\n---\ntitle: x\n---\nBody'],
     ['four dashes', '----\ntitle: x\n----\nBody'],
     ['broken TOML', '+++\ntitle = \n+++\nBody'],
-    ['JSON in one line', '{"title": "x"} is an object'],
+    ['JSON in a line of text', '{"title": "x"} is an object'],
+    ['JSON without fields', '{}\nBody'],
+    ['a template', '{{ title }}\nBody'],
+    ['a tag of a template', '{% raw %}\nBody'],
+    ['a set', '{ a, b }\nBody'],
     ['JSON that is not closed', '{\n"title": "x"\n\nBody'],
     ['no text', ''],
   ])('%s is text', (_, text) => {

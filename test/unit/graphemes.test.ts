@@ -28,6 +28,21 @@ describe('characters of several code points are not torn (issue 13, C15)', () =>
     }
   });
 
+  test.each([
+    ['no overlap', 0],
+    ['an overlap', 5],
+  ])('of many scripts in one run, in small chunks: %s', (_, overlapTokens) => {
+    const characters = ['👨‍👩‍👧‍👦', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'क्षि', 'ක්‍ෂ', '각', '각', '🏳️‍🌈', 'ก็', '字', '。\ufe00', 'a', 'ﷺ'];
+    const chunk = createChunker({ maxTokens: 16, overlapTokens }, wordCounter);
+    for (let step = 1; step < 24; step += 1) {
+      const text = Array.from({ length: 60 }, (__, at) => characters[(at * step + (at >> 2)) % 12]).join('');
+      const ends = new Set([0]);
+      for (const { index, segment } of segmenter.segment(text)) ends.add(index + segment.length);
+      const places = chunk({ text, title: null }).flatMap(({ start, end }) => [start, end]);
+      expect(places.filter((place) => !ends.has(place))).toEqual([]);
+    }
+  });
+
   test('one that is longer than any that people write is cut between code points', () => {
     const chunk = createChunker({ maxTokens: 16, overlapTokens: 0 }, wordCounter);
     const text = `e${'\u0301'.repeat(500)}`;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -86,6 +87,19 @@ describe('kernel: one arithmetic', () => {
       const alone = await embed(weights, [text], name);
       expect(bits(alone)).toBe(bits(together.slice(index * SMALL.hidden, (index + 1) * SMALL.hidden)));
     }
+  });
+
+  test('worker threads share packed weights, and give the same bits', async () => {
+    const weights = await packWeights(randomWeights(SMALL));
+    const [text = new Int32Array()] = textsOf([40], SMALL.vocabulary);
+    const file = new URL('../support/kernel-worker.ts', import.meta.url);
+    const embedThere = () =>
+      new Promise<Float32Array>((resolve, reject) => {
+        const worker = new Worker(file, { workerData: { weights, text }, execArgv: [] });
+        worker.once('message', resolve).once('error', reject);
+      });
+    const wanted = await embed(weights, [text], usable[0] ?? 'wasm-simd');
+    expect(await Promise.all([embedThere(), embedThere()])).toEqual([wanted, wanted]);
   });
 
   test('the longest texts stay exact', async () => {
@@ -225,6 +239,9 @@ describe('kernel: wrong calls', () => {
     expect(() => call([1], [1], 127)).toThrow('127 numbers instead of 128');
     expect(() => call([], [])).not.toThrow();
     expect(() => call([1, 2, 3], [1, 2])).not.toThrow();
+    const shared = new Int32Array(new SharedArrayBuffer(4)).fill(50);
+    expect(() => kernel.embed(shared, Int32Array.of(1), new Float32Array(128))).toThrow('token id 50');
+    kernel.embed(shared.fill(49), Int32Array.of(1), new Float32Array(128));
     kernel.close();
     kernel.close();
     expect(() => call([1], [1])).toThrow(expect.objectContaining({ code: 'CLOSED' }));

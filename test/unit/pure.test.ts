@@ -51,6 +51,25 @@ describe('jobs', () => {
     expect(records.map((record) => ({ ...record, metadata: { ...record.metadata } }))).toEqual(chunks);
   });
 
+  test('made of chunks of other jobs keep what a newer program wrote in these, beside each document and chunk', () => {
+    const [one, two] = [encodeJob('run-1', 0, chunks), encodeJob('run-1', 1, [chunkOf('c', 'four')])];
+    const newer = (job: typeof one, own: number) => ({
+      ...job,
+      later: { for: 'all' },
+      own,
+      documents: job.documents.map((document) => ({ ...document, language: `of ${document.id}` })),
+      chunks: job.chunks.map((chunk) => ({ ...chunk, page: chunk.chunkIndex })),
+    });
+    const jobs = [newer(one, 1), newer(two, 2)].map((job) => decodeJob(JSON.parse(JSON.stringify(job))));
+    const again = encodeJob('run-2', 0, jobs.flatMap((job) => chunkRecordsOf(job, 'docs')).toReversed());
+    expect(again).toMatchObject({ runId: 'run-2', later: { for: 'all' } });
+    // The jobs did not agree on this one.
+    expect(again).not.toHaveProperty('own');
+    expect(again.documents.map((document) => document['language'])).toEqual(['of c', 'of b', 'of a']);
+    expect(again.chunks.map((chunk) => chunk['page'])).toEqual([0, 0, 1, 0]);
+    expect(encodeJob('run-3', 0, chunks)).toEqual({ ...one, runId: 'run-3' });
+  });
+
   test('that are not ours are refused by field, without their text', () => {
     const job = encodeJob('run-1', 0, chunks);
     const bad = { ...job, chunks: [{ ...job.chunks[0], id: '../../etc/passwd', text: 'a secret text' }] };

@@ -211,3 +211,19 @@ describe('13.8 JSON that is not JSON lines names the way there', () => {
     expect(found.reasons).toEqual(reasons.map((reason) => expect.stringMatching(reason) as string));
   });
 });
+
+test('13.12 two metadata fields made of one are counted apart; an id that is too long names the way on', async () => {
+  const records = jsonl(
+    { id: 'a', text: 'x', v: 'one' },
+    { id: 'b', text: 'x', v: 2 },
+    { id: 'c'.repeat(1025) },
+  );
+  const found = await readCorpus(await folderWith({ 'a.jsonl': records }), {
+    metadataFields: parseMetadataFields('v:number,flag=v:boolean'),
+  });
+  expect(found.report.metadataLeftOut.map(({ field, records: count }) => [field, count])).toEqual([
+    ['v', 1],
+    ['flag=v', 2],
+  ]);
+  expect(found.reasons).toEqual([expect.stringMatching(/longer than 1,024 bytes .*--id-from hash/)]);
+});

@@ -2,6 +2,7 @@
  * What every program and command needs, without Redis, a vector store or a model: a program that only says how it is
  * used loads nothing else. The whole of core is index.ts.
  */
+export { cutText } from './chunking/cut-text.ts';
 export { DEFAULT_MODEL_ID } from './embedder/default-model.ts';
 export { ENGINE_CHOICES, type EngineChoice } from './embedder/engine/engine-name.ts';
 export { EmbedlineError, isEmbedlineError, messageOf, type ErrorCode } from './errors.ts';

@@ -5,7 +5,6 @@ export { BoundedWorker } from './bounded-worker.ts';
 export type { TextFormat } from './chunking/blocks.ts';
 export { withPlainLineEnds } from './chunking/line-ends.ts';
 export { embeddedText } from './chunking/embedded-text.ts';
-export { cutText } from './chunking/cut-text.ts';
 export { createChunker, type ChunkableText } from './chunking/chunker.ts';
 export { parseChunkingOptions, type ChunkingOptions } from './chunking/chunking-options.ts';
 export { assertCanaries, examineCanaries, readReferences } from './embedder/canaries.ts';
@@ -49,6 +48,7 @@ export {
   textHash,
 } from './ids.ts';
 export { format1ModelHash } from './embedder/format-1-hash.ts';
+export type { UnreadableRun } from './run/run-index.ts';
 export { FORMAT_VERSION, newerVersion } from './format-version.ts';
 export {
   chunkRecordsOf,
@@ -67,6 +67,7 @@ export { pipelineFingerprint } from './pipeline-fingerprint.ts';
 export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';
 export { connectRedis, redactUrl, type RedisConnection, type RedisRole } from './redis/connection.ts';
 export { redisNowMs } from './redis/clock.ts';
+export { writeAudit, type AuditEvent, type AuditRecord } from './state/audit-log.ts';
 export { acquireRedis, type RedisLease } from './redis/private-redis.ts';
 export { checkRedis, examineRedis } from './redis/examine.ts';
 export { parseRedisUrl } from './redis/parse-url.ts';

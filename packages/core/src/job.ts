@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ChunkRecord, Metadata, MetadataValue } from './document.ts';
 import { EmbedlineError } from './errors.ts';
@@ -54,21 +55,38 @@ const embedJobSchema = z.looseObject({
 /** What travels in Redis: the chunks of one batch. No vectors, no secrets, no path or URL. */
 export type EmbedJob = z.infer<typeof embedJobSchema>;
 
-/** Builds the job of one batch. All chunks are of one run and pipeline. */
+/** What a newer program wrote beside a document and in its job, by the metadata of the chunks that came out of the job. */
+const newerFields = new WeakMap<Metadata, { readonly document: object; readonly job: object }>();
+
+/**
+ * Builds the job of one batch. All chunks are of one run and pipeline. Fields that a newer program gave the jobs which they
+ * came out of go along.
+ */
 export function encodeJob(runId: string, batchIndex: number, records: readonly ChunkRecord[]): EmbedJob {
   const documents: EmbedJob['documents'] = [];
   const positions = new Map<string, number>();
   const chunks = records.map((record) => {
     let document = positions.get(record.documentId);
     if (document === undefined) {
-      document = documents.push({ id: record.documentId, metadata: { ...record.metadata } }) - 1;
+      const fields = newerFields.get(record.metadata)?.document;
+      const metadata = { ...record.metadata };
+      document = documents.push({ ...fields, id: record.documentId, metadata }) - 1;
       positions.set(record.documentId, document);
     }
     // The rest is whatever a chunk has, also what a newer program gave one that came out of a job.
     const { pipeline: _pipeline, documentId: _documentId, metadata: _metadata, ...chunk } = record;
     return { ...chunk, document };
   });
-  return { version: FORMAT_VERSION, runId, batchIndex, documents, chunks };
+  return { ...sharedFields(records), version: FORMAT_VERSION, runId, batchIndex, documents, chunks };
+}
+
+/** Of the jobs that all chunks came out of, as far as these agree. */
+function sharedFields(records: readonly ChunkRecord[]): object {
+  const [first, ...others] = records.map(({ metadata }) => newerFields.get(metadata)?.job ?? {});
+  const shared = Object.entries(first ?? {}).filter(([name, value]) =>
+    others.every((fields) => isDeepStrictEqual((fields as Record<string, unknown>)[name], value)),
+  );
+  return Object.fromEntries(shared);
 }
 
 /**
@@ -109,8 +127,9 @@ function notOurs(problem: string): EmbedlineError {
 
 /** The chunks of a job, as they go to the store. @throws EmbedlineError JOB_INVALID */
 export function chunkRecordsOf(job: EmbedJob, pipeline: string): ChunkRecord[] {
-  return job.chunks.map(({ document, ...chunk }) => {
-    const found = job.documents[document];
+  const { version: _version, runId: _runId, batchIndex: _batchIndex, documents, chunks, ...fields } = job;
+  return chunks.map(({ document, ...chunk }) => {
+    const found = documents[document];
     if (found === undefined) {
       throw new EmbedlineError(
         'JOB_INVALID',
@@ -118,7 +137,9 @@ export function chunkRecordsOf(job: EmbedJob, pipeline: string): ChunkRecord[] {
       );
     }
     const metadata: Metadata = Object.assign(Object.create(null) as Metadata, found.metadata);
-    return { ...chunk, pipeline, documentId: found.id, metadata };
+    const { id: documentId, metadata: _metadata, ...beside } = found;
+    newerFields.set(metadata, { document: beside, job: fields });
+    return { ...chunk, pipeline, documentId, metadata };
   });
 }
 

@@ -84,9 +84,10 @@ class PackedKernel implements Kernel {
 
   embed(ids: Int32Array, lengths: Int32Array, out: Float32Array, ticks?: Float64Array): void {
     if (this.#run === null) throw new KernelError('CLOSED', 'The kernel is closed.');
-    const longest = this.#check(ids, lengths, out);
+    const [ownIds, ownLengths] = [unshared(ids), unshared(lengths)];
+    const longest = this.#check(ownIds, ownLengths, out);
     if (lengths.length === 0) return;
-    assertDone(this.#run(ids, lengths, out, longest, ticks), 'The kernel cannot embed these texts');
+    assertDone(this.#run(ownIds, ownLengths, out, longest, ticks), 'The kernel cannot embed these texts');
   }
 
   close(): void {
@@ -114,6 +115,11 @@ class PackedKernel implements Kernel {
     if (stray >= 0) throw invalid(`token id ${ids[stray]} is not one of 0 to ${this.vocabularySize - 1}`);
     return longest;
   }
+}
+
+/** Another thread must not change numbers between their check and their use. */
+function unshared(numbers: Int32Array): Int32Array {
+  return numbers.buffer instanceof SharedArrayBuffer ? numbers.slice() : numbers;
 }
 
 function invalid(reason: string): KernelError {

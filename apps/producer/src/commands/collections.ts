@@ -12,6 +12,7 @@ import { describeModel } from '../terminal/describe-model.ts';
 import { formatCount } from '../terminal/format.ts';
 import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
+import { audit } from './audit.ts';
 import {
   EXIT,
   notice,
@@ -69,6 +70,13 @@ export async function rollbackCollection(
   const points = await openAndCount(store, previous);
   const pointsNow = await countPoints(store, live);
   await store.publish(previous, { signal: claimed.signal });
+  audit(context, {
+    action: 'rolled-back',
+    command: 'collections rollback',
+    collection,
+    generations: [live.name, previous.name],
+    counts: { pointsBefore: pointsNow ?? 0, pointsAfter: points },
+  });
   if (flags.json === true)
     printJson(context.stdout, {
       type: 'rollback',
@@ -105,6 +113,13 @@ export async function dropCollection(
   const order = claimed.generations.toSorted((a, b) => Number(a.live) - Number(b.live));
   for (const generation of order) await store.dropGeneration(generation, { signal: claimed.signal });
   const names = claimed.generations.map(({ name }) => name);
+  audit(context, {
+    action: 'generations-dropped',
+    command: 'collections drop',
+    collection,
+    generations: names,
+    counts: { generations: names.length },
+  });
   if (flags.json === true)
     printJson(context.stdout, { type: 'dropped', name: collection, generations: names });
   else printLine(context.stdout, `Dropped ${collection}: ${names.join(', ')}.`);

@@ -13,6 +13,7 @@ import {
   type Patience,
   type RedisConnection,
   type RedisLease,
+  type UnreadableRun,
 } from '@embedline/core';
 import type { CommandContext } from './command-context.ts';
 import { notice } from './printing.ts';
@@ -30,6 +31,8 @@ export interface RunServices {
   /** Runs as people should see them. */
   readonly runs: ObservedRuns;
   readonly queue: BatchQueue;
+  /** What lists of runs have left out so far, by run. */
+  readonly unreadable: ReadonlyMap<string, UnreadableRun>;
 }
 
 export interface RunServicesOptions {
@@ -113,7 +116,9 @@ export async function openRunServices(
   const { lease, redis } = await openRedis(context, releasers, report, options);
   const { prefix } = context.config;
   for (const warning of await checkRedis(redis, { prefix })) report(warning);
-  const ledger = new RunLedger({ redis, prefix, patience });
+  const unreadable = new Map<string, UnreadableRun>();
+  const onUnreadable = (found: UnreadableRun) => void unreadable.set(found.runId, found);
+  const ledger = new RunLedger({ redis, prefix, patience, onUnreadable });
   const runs = new ObservedRuns({ ledger, redis, prefix, ...settling(context) });
   const onRefused = (reason: string | null) =>
     report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
@@ -122,7 +127,7 @@ export async function openRunServices(
     // BullMQ waits for a connection that has ended; there is nothing of its own to close.
     { deadlineMs: 1_000 },
   );
-  return { lease, redis, ledger, runs, queue };
+  return { lease, redis, ledger, runs, queue, unreadable };
 }
 
 /** A private Redis is up for as long as anybody uses it: what a producer of it left behind was not just away. */

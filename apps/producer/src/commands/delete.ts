@@ -6,6 +6,7 @@ import { deleteDocuments } from '../ingest/change-documents.ts';
 import { liveGeneration } from '../ingest/live-generation.ts';
 import { formatCount } from '../terminal/format.ts';
 import { safeText } from '../terminal/safe-text.ts';
+import { audit } from './audit.ts';
 import {
   EXIT,
   notice,
@@ -50,6 +51,14 @@ export async function deleteCommand(flags: DeleteFlags, context: CommandContext)
     signal: context.signal,
     onNotice: (text) => notice(context, text),
   });
+  if (chunks > 0)
+    audit(context, {
+      action: 'points-deleted',
+      command: 'delete',
+      collection: flags.collection,
+      pipeline: flags.pipeline ?? flags.collection,
+      counts: { points: chunks, documents },
+    });
   if (flags.json === true) {
     printJson(context.stdout, { type: 'deleted', documents, chunks, notFound });
     return EXIT.done;

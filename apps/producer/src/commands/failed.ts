@@ -12,6 +12,7 @@ import { retryFailed } from '../ingest/retry-failed.ts';
 import { renderDeadLetters } from '../terminal/dead-letters.ts';
 import { countOf } from '../terminal/format.ts';
 import { renderSummary, summaryJson } from '../terminal/summary.ts';
+import { audit } from './audit.ts';
 import {
   EXIT,
   notice,
@@ -23,6 +24,7 @@ import {
   type RunServices,
 } from './context.ts';
 import { reportProgress } from './report-progress.ts';
+import { tellUnreadableRuns } from './tell-unreadable-runs.ts';
 
 export interface FailedFlags {
   readonly run?: string;
@@ -38,8 +40,9 @@ export interface RetryFlags extends FailedFlags {
 /** `embedline failed list`: what was given up on, grouped by cause. @returns the exit code */
 export async function listFailed(flags: FailedFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
-  const { ledger, runs } = await openRunServices(context, releasers);
+  const { ledger, runs, unreadable } = await openRunServices(context, releasers);
   const run = await chooseRun(runs, flags.run);
+  tellUnreadableRuns(unreadable, context);
   const { runId } = run.spec;
   const letters = await lettersOf(run, flags, ledger);
   if (flags.json === true) {
@@ -89,12 +92,22 @@ export async function retryFailedCommand(flags: RetryFlags, context: CommandCont
 /** `embedline failed drop`: forgets dead letters, and the texts kept for trying again. @returns the exit code */
 export async function dropFailed(flags: FailedFlags, context: CommandContext): Promise<number> {
   await using releasers = new Releasers();
-  const { ledger, runs } = await openRunServices(context, releasers);
+  const { ledger, runs, unreadable } = await openRunServices(context, releasers);
   const run = await chooseRun(runs, flags.run);
+  tellUnreadableRuns(unreadable, context);
   const { runId } = run.spec;
   const letters = await lettersOf(run, flags, ledger);
   const keys = flags.cause === undefined ? 'all' : letters.map(({ key }) => key);
   const dropped = await ledger.dropDeadLetters(runId, keys, flags.cause);
+  if (dropped > 0)
+    audit(context, {
+      action: 'dead-letters-dropped',
+      command: 'failed drop',
+      collection: run.spec.collection,
+      pipeline: run.spec.pipeline,
+      run: runId,
+      counts: { deadLetters: dropped },
+    });
   if (flags.json === true) printJson(context.stdout, { type: 'dropped', run: runId, deadLetters: dropped });
   else
     printLine(

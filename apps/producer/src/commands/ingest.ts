@@ -32,6 +32,7 @@ import {
   type CommandContext,
   type RunServices,
 } from './context.ts';
+import { audit } from './audit.ts';
 import { detach } from './detach.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { IngestFlags } from '../command-line/options.ts';
@@ -91,6 +92,7 @@ export async function ingestPipeline(found: FoundPipeline, { json, context }: Pr
   try {
     const { progress: run, notices } = await ingest({
       ...ingestOptions(pipeline, store, services, context),
+      onAudit: (event) => audit(context, event, { json }),
       onStart: (spec) => {
         started = spec;
         outages.recordFor(spec, services);
@@ -129,7 +131,7 @@ function ingestOptions(
   store: VectorStore,
   services: RunServices,
   context: CommandContext,
-): Omit<IngestOptions, 'onStart' | 'onNotice'> {
+): Omit<IngestOptions, 'onStart' | 'onNotice' | 'onAudit'> {
   const { name, collection, rebuild, reuse, partial, sweepIncomplete, keepGenerations, wait } = definition;
   const { maxQueuedBatches, maxQueuedBytes, deferIndexing } = definition;
   return {

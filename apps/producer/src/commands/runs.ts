@@ -12,6 +12,8 @@ import { runJson, secondsOf, viewRun } from '../terminal/run-view.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
+import { audit } from './audit.ts';
+import { tellUnreadableRuns } from './tell-unreadable-runs.ts';
 import {
   EXIT,
   notice,
@@ -57,6 +59,7 @@ export async function listRuns(flags: ListRunsFlags, context: CommandContext): P
   if (flags.json === true) for (const run of runs) printJson(context.stdout, runJson(viewRun(run, [])));
   else if (runs.length === 0) printLine(context.stdout, 'No such runs.');
   else printLine(context.stdout, renderRuns(runs, context.style));
+  tellUnreadableRuns(services.unreadable, context);
   return EXIT.done;
 }
 
@@ -72,6 +75,15 @@ export async function cancelRun(runId: string, flags: CancelFlags, context: Comm
     );
   const cancelled = await services.ledger.end(runId, 'cancelled', 'cancelled: embedline runs cancel');
   await services.queue.removeRun(runId);
+  if (cancelled)
+    audit(context, {
+      action: 'run-cancelled',
+      command: 'runs cancel',
+      collection: run.spec.collection,
+      pipeline: run.spec.pipeline,
+      run: runId,
+      counts: { chunksEmbedded: run.workers.chunksEmbedded },
+    });
   const owner = cancelled ? await waitForProducer(run, services, context) : null;
   // What its producer had under way until it noticed.
   if (cancelled) await services.queue.removeRun(runId);
@@ -109,6 +121,13 @@ export async function pruneRuns(flags: PruneFlags, context: CommandContext): Pro
     onForget: (runId) => queue.removeRun(runId),
   });
   const bytes = pruned.reduce((sum, run) => sum + run.bytes, 0);
+  if (!dryRun && pruned.length > 0)
+    audit(context, {
+      action: 'runs-pruned',
+      command: 'runs prune',
+      ...(pipeline === undefined ? {} : { pipeline }),
+      counts: { runs: pruned.length, bytes },
+    });
   const lost = (await runs.unfinished(pipeline)).filter(({ state }) => state === 'lost');
   if (flags.json === true) {
     for (const run of pruned) printJson(context.stdout, { type: 'pruned', ...run, run: run.runId });

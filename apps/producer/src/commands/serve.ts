@@ -130,6 +130,8 @@ function startServing({ flags, context, releasers, logger, warn, file, lease, re
         ...options,
         configPath: file.file.path,
         noCommands: flags.commands === false,
+        onAudit: ({ type: _type, ...record }) =>
+          logger.info({ audit: record }, `Audit: ${String(record['action'])}`),
         redisUrl: lease.url,
         workers: pipeline.workers ?? local,
         say: (line) => said.add(`${request.pipeline}: ${line}`),

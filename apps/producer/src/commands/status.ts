@@ -14,6 +14,7 @@ import { runJson, secondsOf, viewRun } from '../terminal/run-view.ts';
 import { describeOutdated, type Serving } from '../terminal/serving.ts';
 import { safeText } from '../terminal/safe-text.ts';
 import type { Style } from '../terminal/style.ts';
+import { tellUnreadableRuns } from './tell-unreadable-runs.ts';
 import {
   EXIT,
   openRunServices,
@@ -47,6 +48,7 @@ export async function statusCommand(
     if (flags.json === true)
       for (const run of runs) printJson(context.stdout, runJson(viewRun(run, workers)));
     else printLine(context.stdout, render(runs, workers, context.style));
+    tellUnreadableRuns(services.unreadable, context);
     return EXIT.done;
   }
   return await watch(runId, flags, services, context);
@@ -75,6 +77,7 @@ async function watch(
     return EXIT.interrupted;
   } finally {
     area.close();
+    tellUnreadableRuns(services.unreadable, context);
   }
 }
 

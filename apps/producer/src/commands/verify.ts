@@ -19,6 +19,7 @@ import {
   printJson,
   printLine,
 } from './context.ts';
+import { audit } from './audit.ts';
 import { programsOf } from './programs-of.ts';
 import { eachPipeline, type Presentation } from './each-pipeline.ts';
 import type { CommandContext } from './context.ts';
@@ -136,6 +137,13 @@ async function deleteWrongPoints(
     onNotice: (text: string) => notice(context, text),
   };
   await changePoints(options, (points, write) => points.delete(wrong, write));
+  audit(context, {
+    action: 'points-deleted',
+    command: 'verify --repair',
+    collection,
+    pipeline: name,
+    counts: { points: wrong.length },
+  });
 }
 
 function assertRereadable(definitions: readonly PipelineDefinition[]): void {

@@ -1,5 +1,14 @@
-import { ObservedRuns, ok, RunLedger, warning, type Finding, type RunProgress } from '@embedline/core';
+import {
+  ObservedRuns,
+  ok,
+  RunLedger,
+  warning,
+  type Finding,
+  type RunProgress,
+  type UnreadableRun,
+} from '@embedline/core';
 import { settling } from '../commands/context.ts';
+import { describeUnreadableRuns } from '../commands/tell-unreadable-runs.ts';
 import { withRedis, type Check } from './check.ts';
 
 const MAX_NAMED = 10;
@@ -11,9 +20,13 @@ export const runs: Check = {
     withRedis(surroundings, async (redis) => {
       const { context } = surroundings;
       const { prefix } = context.config;
-      const ledger = new RunLedger({ redis, prefix });
+      const unreadable = new Map<string, UnreadableRun>();
+      const onUnreadable = (found: UnreadableRun) => void unreadable.set(found.runId, found);
+      const ledger = new RunLedger({ redis, prefix, onUnreadable });
       const observed = new ObservedRuns({ ledger, redis, prefix, ...settling(context) });
-      return findingsOf(await observed.unfinished());
+      const findings = findingsOf(await observed.unfinished());
+      const left = describeUnreadableRuns([...unreadable.values()]);
+      return [...findings, ...left.map((text) => warning('runs', text, 'See: embedline runs list'))];
     }),
 };
 

@@ -1,10 +1,12 @@
 import {
   acquireRunLock,
   describeLockHolder,
+  type AuditEvent,
   type LockOwner,
   type Releasers,
   type RunLock,
 } from '@embedline/core';
+import { aboutDropped } from './audited.ts';
 import { chooseGeneration, chooseAmong, type ChosenGeneration } from './choose-generation.ts';
 import { claimWhenFree, lockCollection, type ClaimContext, type Obstacle } from './claim-collection.ts';
 import { openTarget, type RunTarget, type TargetWanted } from './open-target.ts';
@@ -12,6 +14,8 @@ import { openTarget, type RunTarget, type TargetWanted } from './open-target.ts'
 export interface ClaimOptions extends TargetWanted, ClaimContext {
   /** Take vectors of equal texts from the collection. */
   readonly reuse: boolean;
+  /** Told of what cannot be taken back, once it is done. */
+  readonly onAudit: (event: AuditEvent) => void;
 }
 
 /** The exclusive right to write to a run's target, with the target. */
@@ -80,10 +84,11 @@ async function claimBuild(
 
 async function dropAbandoned(
   { abandoned }: ChosenGeneration,
-  { store, onNotice }: ClaimOptions,
+  { store, pipeline, onNotice, onAudit }: ClaimOptions,
 ): Promise<void> {
   for (const generation of abandoned) {
     await store.dropGeneration(generation);
+    onAudit({ ...aboutDropped([generation]), pipeline });
     const what = generation.manifest.publishedAt === undefined ? 'unfinished generation' : 'generation';
     onNotice(`Dropped the ${what} ${generation.name}, which this ingest does not continue.`);
   }

@@ -5,7 +5,7 @@ import { keepStale } from './keep-stale.ts';
 import { assertAllowed, changeOf, type LastSteps } from './last-steps.ts';
 import { publish } from './publish.ts';
 import { NOTHING_LOST } from './publishing-policy.ts';
-import { sweep, sweepRead } from './sweep.ts';
+import { sweep, sweepRead, type SweepResult } from './sweep.ts';
 
 export interface FinishContext extends Omit<LastSteps, 'missing'> {
   /** Null where there was nothing that a chunk which is given up on could replace. */
@@ -72,16 +72,33 @@ async function sweepTarget(steps: LastSteps): Promise<void> {
           shortened: found.surplusPoints + found.duplicatePoints,
         },
       });
+      await steps.options.ledger.assertRunning(steps.spec.runId);
     },
   });
   if (target.building) return;
+  noteDeleted(steps, swept);
   counts.chunksRemoved = swept.chunksRemoved;
   counts.documentsRemoved = swept.documentsRemoved;
 }
 
 async function sweepPart(steps: LastSteps): Promise<void> {
   const swept = await sweepRead(sweepOptions(steps));
+  noteDeleted(steps, swept);
   steps.counts.chunksRemoved = swept.chunksRemoved;
+}
+
+/** Of what readers saw. */
+function noteDeleted({ spec, target, options }: LastSteps, swept: SweepResult): void {
+  if (swept.chunksRemoved === 0) return;
+  options.onAudit({
+    action: 'points-deleted',
+    command: 'ingest',
+    collection: spec.collection,
+    pipeline: spec.pipeline,
+    run: spec.runId,
+    generations: [target.generation.name],
+    counts: { points: swept.chunksRemoved, documents: swept.documentsRemoved },
+  });
 }
 
 function sweepOptions({ spec: { pipeline, runSequence }, target: { points }, seen, signal }: LastSteps) {

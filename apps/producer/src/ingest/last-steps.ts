@@ -1,7 +1,7 @@
 import { cutText, EmbedlineError, type RunSpec } from '@embedline/core';
 import type { IngestOptions } from './ingest-options.ts';
 import type { RunTarget } from './open-target.ts';
-import { NOTHING_LOST, refusalOf, type Change, type Refusal } from './publishing-policy.ts';
+import { NOTHING_LOST, refusalOf, USUAL_LIMITS, type Change, type Refusal } from './publishing-policy.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SeenDocuments } from './seen-documents.ts';
 
@@ -38,8 +38,31 @@ export function changeOf({
 /** @throws EmbedlineError DELETE_GUARD, GIVEN_UP_GUARD, NOTHING_TO_PUBLISH with numbers, causes and what approves it */
 export async function assertAllowed(steps: LastSteps, change: Change): Promise<void> {
   const refusal = refusalOf(change, steps.options);
-  if (refusal === null) return;
+  if (refusal === null) {
+    noteApproval(steps, change);
+    return;
+  }
   throw new EmbedlineError(refusal.code, await describe(refusal, change, steps));
+}
+
+/** What the usual limits would have refused was approved by an option. */
+function noteApproval({ spec, target, options }: LastSteps, change: Change): void {
+  const usual = refusalOf(change, USUAL_LIMITS);
+  if (usual === null) return;
+  options.onAudit({
+    action: 'approved-above-guard',
+    command: 'ingest',
+    collection: spec.collection,
+    pipeline: spec.pipeline,
+    run: spec.runId,
+    generations: [target.generation.name],
+    counts: {
+      pointsBefore: change.pointsNow,
+      pointsAfter: change.pointsAfter,
+      chunksGivenUp: change.chunksGivenUp,
+      percent: usual.percent ?? 0,
+    },
+  });
 }
 
 async function describe(refusal: Refusal, { how }: Change, steps: LastSteps): Promise<string> {

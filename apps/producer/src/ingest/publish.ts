@@ -1,4 +1,5 @@
 import { EmbedlineError, type Generation } from '@embedline/core';
+import { aboutDropped } from './audited.ts';
 import { carryOver } from './carry-over.ts';
 import { hasSameChunks, otherPipelines } from './choose-generation.ts';
 import { countCurrent } from './find-swept.ts';
@@ -7,7 +8,7 @@ import { lookAtLive, type Documents } from './measure-loss.ts';
 
 /**
  * Exact count check, a look at what readers would lose, then one step that readers see.
- * @throws EmbedlineError STORE_MISMATCH, SOURCE_UNREADABLE, DELETE_GUARD, GIVEN_UP_GUARD, NOTHING_TO_PUBLISH
+ * @throws EmbedlineError STORE_MISMATCH, SOURCE_UNREADABLE, DELETE_GUARD, GIVEN_UP_GUARD, NOTHING_TO_PUBLISH, RUN_CANCELLED
  */
 export async function publish(steps: LastSteps): Promise<void> {
   const { target, options, spec, signal } = steps;
@@ -15,11 +16,16 @@ export async function publish(steps: LastSteps): Promise<void> {
   const pointsAfter = await assertCount(steps);
   if (target.live !== null) await replace(steps, target.live, pointsAfter);
   else await assertAllowed(steps, { ...changeOf(steps), how: 'publication', pointsNow: 0, pointsAfter });
+  // Since it was last looked at, somebody may have cancelled the run.
+  await options.ledger.assertRunning(spec.runId);
   await store.publish(target.generation, { signal, onWaiting: options.onNotice });
   const generations = await store.generations(spec.collection, { signal });
   const older = generations.filter(({ live, number }) => !live && number < target.generation.number);
   const surplus = older.slice(0, Math.max(0, older.length - options.keepGenerations));
-  for (const generation of surplus) await store.dropGeneration(generation, { signal });
+  for (const generation of surplus) {
+    await store.dropGeneration(generation, { signal });
+    options.onAudit({ ...aboutDropped([generation]), pipeline: spec.pipeline, run: spec.runId });
+  }
 }
 
 /**

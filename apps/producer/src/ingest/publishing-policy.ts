@@ -50,6 +50,9 @@ export interface PublishingLimits {
   readonly maxGivenUpShare: number;
 }
 
+/** Those of a pipeline that says nothing else. */
+export const USUAL_LIMITS: PublishingLimits = Object.freeze({ maxDeleteShare: 0.2, maxGivenUpShare: 0.01 });
+
 /** Why the last step of an ingest is not done without approval. */
 export interface Refusal {
   readonly code: Extract<ErrorCode, 'DELETE_GUARD' | 'GIVEN_UP_GUARD' | 'NOTHING_TO_PUBLISH'>;

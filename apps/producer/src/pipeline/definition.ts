@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertCron, DEFAULT_MODEL_ID, ENGINE_CHOICES, messageOf } from '@embedline/core';
+import { USUAL_LIMITS } from '../ingest/publishing-policy.ts';
 import { DEFAULT_QUEUE_LIMITS } from '../ingest/queue-limits.ts';
 import { DEFAULT_READ_LIMITS } from '../readers/read-item.ts';
 import { failureHookSchema } from './failure-hook.ts';
@@ -81,9 +82,9 @@ export const pipelineSchema = z.strictObject({
   /** Worker processes to run meanwhile. Defaults to 0 with REDIS_URL, else one per core. */
   workers: z.int().min(0).optional(),
   /** Largest share of the points that a run may take away from readers, whatever the cause. Defaults to 20 %. */
-  maxDelete: percentageSchema.default(0.2),
+  maxDelete: percentageSchema.default(USUAL_LIMITS.maxDeleteShare),
   /** Largest share of the chunks of a new generation that may have been given up on. Defaults to 1 %. */
-  maxGivenUp: percentageSchema.default(0.01),
+  maxGivenUp: percentageSchema.default(USUAL_LIMITS.maxGivenUpShare),
   sweepIncomplete: z.boolean().default(false),
   rebuild: z.boolean().default(false),
   reuse: z.boolean().default(true),

@@ -33,7 +33,7 @@ const NO_FIELDS: FrontMatterFields = Object.freeze({
 
 /**
  * The front matter of a file, in the three forms that Hugo and others know: YAML between `---` lines (the last may be
- * `...`), TOML between `+++` lines, or a JSON object. Null when there is none: a block that does not hold named fields is
+ * `...`), TOML between `+++` lines, or a JSON object, on one line or more. Null when there is none: a block that does not hold named fields is
  * text, such as what stands between two thematic breaks. An empty block has no fields, and is not text. A block that names
  * fields and cannot be parsed is text as well, and has its `problem`.
  *
@@ -130,25 +130,32 @@ function addBigIntegers(value: unknown, path: readonly string[], written: Map<st
   for (const [name, inner] of Object.entries(value)) addBigIntegers(inner, [...path, name], written);
 }
 
-/** A JSON object whose braces stand at the start of the first line and alone on the last. */
+/** A JSON object with fields at the start, behind which its last line ends. */
 function jsonBlock(head: string, paths: ReadonlySet<string>): FrontMatter | null {
-  if (!/^\{[ \t]*\r?\n/.test(head)) return null;
-  const closing = /(?:\r\n|\n|\r)\}[ \t]*(?:\r\n|\n|\r|$)/g;
-  for (let end = closing.exec(head); end !== null; end = closing.exec(head)) {
-    const bodyStart = end.index + end[0].length;
-    try {
-      const object = parseJsonObject(head.slice(0, bodyStart), paths);
-      if (object !== null)
-        return {
-          bodyStart,
-          problem: null,
-          ...object,
-          fields: plain(object.fields) as FrontMatterFields['fields'],
-        };
-    } catch {
-      // The brace may close an inner object; only a few can stand at the start of a line.
-    }
-    if (closing.lastIndex - end.index > 0) closing.lastIndex = end.index + 1;
+  const end = objectEnd(head);
+  LINE_END.lastIndex = end ?? 0;
+  const lineEnd = end === null ? null : LINE_END.exec(head);
+  if (end === null || lineEnd === null) return null;
+  try {
+    const object = parseJsonObject(head.slice(0, end), paths);
+    if (object === null || Object.keys(object.fields).length === 0) return null;
+    const fields = plain(object.fields) as FrontMatterFields['fields'];
+    return { bodyStart: end + lineEnd[0].length, problem: null, ...object, fields };
+  } catch {
+    return null;
+  }
+}
+
+const LINE_END = /[ \t]*(?:\r\n|\n|\r|$)/y;
+const STRING_OR_BRACE = /"(?:[^"\\\n\r]|\\.)*"|[{}]/g;
+
+/** Behind the brace that closes the one at the start of a text; null when there is none. */
+function objectEnd(text: string): number | null {
+  if (!text.startsWith('{')) return null;
+  let depth = 0;
+  for (const { index, 0: found } of text.matchAll(STRING_OR_BRACE)) {
+    depth += found === '{' ? 1 : found === '}' ? -1 : 0;
+    if (depth === 0) return index + 1;
   }
   return null;
 }

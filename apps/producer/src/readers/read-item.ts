@@ -1,4 +1,5 @@
-import { cutText, type DeadLetter, type Document, type Origin } from '@embedline/core';
+import type { DeadLetter, Document, Origin } from '@embedline/core';
+import { cutText } from '@embedline/core/base';
 import type { SourceEncoding } from './encodings.ts';
 
 export type SourceFormat = 'jsonl' | 'csv' | 'text' | 'markdown';

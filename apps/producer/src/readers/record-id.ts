@@ -63,7 +63,10 @@ function idPart(fields: Fields, field: string, written: string | undefined): Rec
 function assertUsable(id: string): void {
   if (!id.isWellFormed() || id.includes('\0'))
     throw new RangeError('the id holds half of a surrogate pair or a NUL character');
-  if (Buffer.byteLength(id) > MAX_ID_BYTES) throw new RangeError('the id is longer than 1,024 bytes');
+  if (Buffer.byteLength(id) > MAX_ID_BYTES)
+    throw new RangeError(
+      'the id is longer than 1,024 bytes (name another field with --id-field, or use --id-from hash)',
+    );
 }
 
 function escaped(part: string): string {

@@ -156,10 +156,15 @@ export function metadataOf(
       const what = messageOf(cause);
       if (options.strictMetadata)
         throw new RangeError(`field ${JSON.stringify(field.from)}: ${what} (--strict-metadata)`, { cause });
-      tell({ type: 'note', about: 'metadata', field: field.from, what, origin: record.origin });
+      tell({ type: 'note', about: 'metadata', field: shownField(field), what, origin: record.origin });
     }
   }
   return metadata;
+}
+
+/** As `--metadata-fields` names it: two may be made of one. */
+function shownField({ name, from }: MetadataField): string {
+  return name === from ? name : `${name}=${from}`;
 }
 
 /** @throws RangeError */

@@ -15,6 +15,8 @@ export interface IngestProcessOptions extends ExecuteOptions {
   readonly workers: number | undefined;
   /** Told every line that the ingest says to people. */
   readonly say: (line: string) => void;
+  /** Told what the ingest has done that cannot be taken back. */
+  readonly onAudit: (record: Readonly<Record<string, unknown>>) => void;
   /** Told the last lines of an ingest that failed, oldest first. */
   readonly sayLast: (lines: readonly string[]) => void;
 }
@@ -67,7 +69,7 @@ export async function runIngestProcess(
   options.signal.addEventListener('abort', stop, { once: true });
   const output = keepOutput(child.stderr, options.say);
   const heard: Heard = { runId: null, code: undefined, message: null, summary: undefined };
-  for await (const line of createInterface({ input: child.stdout })) listen(line, heard, options.onStarted);
+  for await (const line of createInterface({ input: child.stdout })) listen(line, heard, options);
   const code = await exited;
   await output.ended;
   options.signal.removeEventListener('abort', stop);
@@ -97,13 +99,21 @@ function executionOf(code: number | string | null, heard: Heard, tail: readonly 
   return { outcome: 'failed', runId, message, code: heard.code, summary };
 }
 
-function listen(line: string, heard: Heard, onStarted: () => void): void {
+function listen(
+  line: string,
+  heard: Heard,
+  { onStarted, onAudit }: Pick<IngestProcessOptions, 'onStarted' | 'onAudit'>,
+): void {
   const parsed = lineSchema.safeParse(parseLine(line));
   if (!parsed.success) return;
   const { type, run, code, message } = parsed.data;
   if (type === 'error') {
     heard.code = code;
     heard.message = message ?? null;
+    return;
+  }
+  if (type === 'audit') {
+    onAudit(parsed.data);
     return;
   }
   if (type === 'summary') heard.summary = parsed.data;

@@ -20,7 +20,7 @@ export function sentenceEnds(text: string, start: number, end: number): number[]
     const character = text[position] ?? '';
     if (!TERMINATORS.has(character)) continue;
     let after = position + 1;
-    while (after < end && (TERMINATORS.has(text[after] ?? '') || CLOSERS.has(text[after] ?? ''))) after += 1;
+    while (after < end && belongsToEnd(text[after] ?? '')) after += 1;
     const wide = WIDE_TERMINATORS.has(character);
     if (after < end && (wide || isSpace(text.charCodeAt(after)))) {
       if (wide || !continues(text, position, after, start, end)) ends.push(after);
@@ -28,6 +28,11 @@ export function sentenceEnds(text: string, start: number, end: number): number[]
     position = after - 1;
   }
   return ends;
+}
+
+/** Whether a character behind a terminator is still part of it; marks and variation selectors are part of what they stand behind. */
+function belongsToEnd(character: string): boolean {
+  return TERMINATORS.has(character) || CLOSERS.has(character) || /^\p{M}$/u.test(character);
 }
 
 /** True when a full stop is that of an abbreviation, or what follows goes on in lower case. */

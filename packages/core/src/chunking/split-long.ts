@@ -57,19 +57,25 @@ export function splitLong(text: string, start: number, end: number): Piece[] {
 export function tear(text: string, start: number, end: number, length = TORN_LENGTH): Piece[] {
   const pieces: Piece[] = [];
   for (let position = start; position < end;) {
-    const next = tornEnd(text, position, end, length);
+    const next = tornEnd(text, position, { start, end, length });
     pieces.push({ start: position, end: next, torn: true });
     position = next;
   }
   return pieces;
 }
 
-function tornEnd(text: string, position: number, end: number, length: number): number {
+/** A character is cut only where it is all there is: what is too long with others may fit alone. */
+function tornEnd(
+  text: string,
+  position: number,
+  { start, end, length }: { readonly start: number; readonly end: number; readonly length: number },
+): number {
   if (position + length >= end) return end;
   const whole = graphemeEndWithin(text, position, position + length);
   if (whole > position) return whole;
   const next = nextGraphemeEnd(text, position);
-  return next < end ? next : codePointEnd(text, position, Math.min(position + length, end));
+  if (next < end) return next;
+  return position > start ? end : codePointEnd(text, position, Math.min(position + length, end));
 }
 
 /** The last end of a code point up to `limit`; of the first one when that is longer. */

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../redis/connection.ts';
+import { ifAllowed } from '../redis/rights.ts';
 import { runKeys } from './run-keys.ts';
 import { runScript, script } from './run-scripts.ts';
 
@@ -16,5 +17,5 @@ return redis.call('ZREM', KEYS[2], ARGV[1])`);
 /** Lists a run no more whose record Redis has lost. One whose record is there stays listed. */
 export async function forgetLostRun(redis: RedisConnection, prefix: string, runId: string): Promise<void> {
   const keys = runKeys(prefix);
-  await runScript(redis, FORGET_LOST, [keys.run(runId), keys.runningRuns], [runId]);
+  await ifAllowed(runScript(redis, FORGET_LOST, [keys.run(runId), keys.runningRuns], [runId]));
 }

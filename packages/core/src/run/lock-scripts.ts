@@ -58,7 +58,8 @@ return 1`);
  * Returns the clock in ms, then for each lock its owner ('' for none), its last owner ('' for none), ms for which the last
  *         owner will be remembered
  */
-export const READ_LOCKS = script(`
+export const READ_LOCKS = script(
+  `
 local now = redis.call('TIME')
 local answer = { now[1] * 1000 + math.floor(now[2] / 1000) }
 for i = 1, #KEYS, 2 do
@@ -66,4 +67,6 @@ for i = 1, #KEYS, 2 do
   answer[#answer + 1] = redis.call('GET', KEYS[i + 1]) or ''
   answer[#answer + 1] = redis.call('PTTL', KEYS[i + 1])
 end
-return answer`);
+return answer`,
+  { readOnly: true },
+);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbedlineError, messageOf } from '../errors.ts';
+import { isRefusedByRights } from '../redis/rights.ts';
 
 /** A refused write is repeated for so long, which is as long as a connection waits for a Redis that is away. */
 const PATIENCE_MS = 60_000;
@@ -46,6 +47,13 @@ export async function waitOutRefusals<T>(write: () => Promise<T>): Promise<T> {
 /** The error for people behind anything that a Redis connection throws. An EmbedlineError is passed on as it is. */
 export function redisFailure(doing: string, cause: unknown): EmbedlineError {
   if (cause instanceof EmbedlineError) return cause;
+  if (isRefusedByRights(cause))
+    return new EmbedlineError(
+      'REDIS_FORBIDDEN',
+      `${doing} failed: this user of Redis may not do that (${messageOf(cause)}). Name another user in REDIS_URL, or give this one ` +
+        `the rights that SECURITY.md lists.`,
+      { cause },
+    );
   return new EmbedlineError(
     'REDIS_UNREACHABLE',
     `${doing} failed: ${refusalReason(cause) ?? messageOf(cause)}. Check that Redis runs and takes writes (embedline doctor); ` +

@@ -14,7 +14,8 @@ end`;
  * Returns the clock in ms, then for each run its state ('' when it is gone), its end in ms (0 for none), its dead letters,
  *         bytes of its letters and retry jobs, bytes of the rest
  */
-export const MEASURE_RUNS = script(`
+export const MEASURE_RUNS = script(
+  `
 ${BYTES}
 local now = redis.call('TIME')
 local answer = { now[1] * 1000 + math.floor(now[2] / 1000) }
@@ -26,7 +27,9 @@ for i = 1, #KEYS, 6 do
   answer[#answer + 1] = bytes(KEYS[i + 2]) + bytes(KEYS[i + 5])
   answer[#answer + 1] = bytes(KEYS[i]) + bytes(KEYS[i + 1]) + bytes(KEYS[i + 3]) + bytes(KEYS[i + 4])
 end
-return answer`);
+return answer`,
+  { readOnly: true },
+);
 
 /**
  * Forgets a run that has ended, or only the details of its dead letters.

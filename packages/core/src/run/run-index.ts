@@ -10,6 +10,14 @@ export interface RunIndexOptions {
   readonly progress: (runId: string) => Promise<RunProgress | null>;
   /** Wraps every question to Redis: patience, and errors for people. */
   readonly ask: <T>(question: () => Promise<T>) => Promise<T>;
+  /** Told of a record that is left out of what is found, each time that it is met. */
+  readonly onUnreadable?: ((found: UnreadableRun) => void) | undefined;
+}
+
+/** A run that is listed, and whose record is damaged or of a newer version. */
+export interface UnreadableRun {
+  readonly runId: string;
+  readonly reason: 'damaged' | 'newer';
 }
 
 /** Where a run is listed. */
@@ -115,9 +123,10 @@ export class RunIndex {
     try {
       return (await this.#options.progress(runId)) ?? 'gone';
     } catch (error) {
-      if (isEmbedlineError(error, 'RUN_INVALID') || isEmbedlineError(error, 'VERSION_UNSUPPORTED'))
-        return 'unreadable';
-      throw error;
+      const isNewer = isEmbedlineError(error, 'VERSION_UNSUPPORTED');
+      if (!isNewer && !isEmbedlineError(error, 'RUN_INVALID')) throw error;
+      this.#options.onUnreadable?.({ runId, reason: isNewer ? 'newer' : 'damaged' });
+      return 'unreadable';
     }
   }
 

@@ -10,7 +10,7 @@ import { withoutBit } from './done-bitmap.ts';
 import { decodeLetter, decodeRetryJob, encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
 import { runCancelled, runLost, runSuperseded } from './run-errors.ts';
-import { RunIndex } from './run-index.ts';
+import { RunIndex, type UnreadableRun } from './run-index.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
 import { RunRetention } from './run-retention.ts';
 import { decodeRun, parseSpec } from './run-record.ts';
@@ -32,6 +32,8 @@ export interface RunLedgerOptions {
   readonly prefix: string;
   /** Whether calls outlast the patience of the connection. Defaults to {@link IMPATIENT}. */
   readonly patience?: Patience;
+  /** Told of runs that lists leave out, since their records cannot be read. */
+  readonly onUnreadable?: (found: UnreadableRun) => void;
 }
 
 export interface CompletedBatch {
@@ -63,7 +65,7 @@ export class RunLedger {
   /** Bounds what ended runs take of Redis. */
   readonly retention: RunRetention;
 
-  constructor({ redis, prefix, patience = IMPATIENT }: RunLedgerOptions) {
+  constructor({ redis, prefix, patience = IMPATIENT, onUnreadable }: RunLedgerOptions) {
     this.#redis = redis;
     this.#patience = patience;
     this.#keys = runKeys(prefix);
@@ -74,6 +76,7 @@ export class RunLedger {
       keys: this.#keys,
       progress: (runId) => this.progress(runId),
       ask,
+      onUnreadable,
     });
   }
 

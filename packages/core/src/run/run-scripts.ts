@@ -1,18 +1,31 @@
 import { createHash } from 'node:crypto';
 import type { RedisConnection } from '../redis/connection.ts';
+import { runReading } from '../redis/rights.ts';
 import { MAX_BATCHES_OF_RUN } from '../stored-numbers.ts';
 
 /** A Lua script, run by its hash and sent whole only when Redis does not have it yet. */
 export interface Script {
   readonly source: string;
   readonly sha1: string;
+  /** A user who may not write runs it, too. */
+  readonly readOnly: boolean;
 }
 
-export function script(source: string): Script {
-  return { source, sha1: createHash('sha1').update(source).digest('hex') };
+export function script(source: string, { readOnly = false } = {}): Script {
+  return { source, readOnly, sha1: createHash('sha1').update(source).digest('hex') };
 }
 
-export async function runScript(
+export function runScript(
+  redis: RedisConnection,
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  const run = () => runByHash(redis, script, keys, args);
+  return script.readOnly ? runReading(redis, run, script.source, keys, args) : run();
+}
+
+async function runByHash(
   redis: RedisConnection,
   { source, sha1 }: Script,
   keys: readonly string[],
@@ -231,7 +244,10 @@ return 1`);
  * Returns fields and values of the run hash, finished batches, fields and values of the per-worker and the rate hash,
  *         seconds of the clock
  */
-export const READ_RUN = script(`
+export const READ_RUN = script(
+  `
 ${COUNT_DONE}
 return { redis.call('HGETALL', KEYS[1]), countDone(), redis.call('HGETALL', KEYS[4]),
-  redis.call('HGETALL', KEYS[5]), tonumber(redis.call('TIME')[1]) }`);
+  redis.call('HGETALL', KEYS[5]), tonumber(redis.call('TIME')[1]) }`,
+  { readOnly: true },
+);

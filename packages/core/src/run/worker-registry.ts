@@ -1,6 +1,7 @@
 import { cutText } from '../chunking/cut-text.ts';
 import { hostname } from 'node:os';
 import type { RedisConnection } from '../redis/connection.ts';
+import { ifAllowed } from '../redis/rights.ts';
 import { z } from 'zod';
 import { FORMAT_VERSION } from '../format-version.ts';
 import { parseStored } from '../redis/stored-value.ts';
@@ -113,7 +114,7 @@ export async function countWorkers(redis: RedisConnection, prefix: string): Prom
 
 export async function connectedWorkers(redis: RedisConnection, prefix: string): Promise<ConnectedWorker[]> {
   const keys = runKeys(prefix);
-  await redis.zremrangebyscore(keys.workers, '-inf', String(Date.now() - 24 * 3600 * 1000));
+  await ifAllowed(redis.zremrangebyscore(keys.workers, '-inf', String(Date.now() - 24 * 3600 * 1000)));
   const ids = await redis.zrange(keys.workers, '0', String(MAX_LISTED - 1));
   if (ids.length === 0) return [];
   const values = await redis.mget(ids.map((id) => keys.worker(id)));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '../redis/connection.ts';
 import { redisNowMs } from '../redis/clock.ts';
+import { ifAllowed } from '../redis/rights.ts';
 import { parseStored } from '../redis/stored-value.ts';
 import { redisFailure } from '../run/redis-failure.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
@@ -104,7 +105,7 @@ export class Schedules {
   /** By pipeline. */
   async list(): Promise<ListedSchedule[]> {
     return this.#ask('Reading the schedules from Redis', async () => {
-      await adoptJobSchedulers(this.#queue, this.#store);
+      await ifAllowed(adoptJobSchedulers(this.#queue, this.#store));
       const nowMs = await this.#now();
       const { records } = await this.#store.read();
       const results = await this.#redis.hgetall(this.#keys.ingestResults);

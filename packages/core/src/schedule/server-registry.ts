@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../redis/connection.ts';
+import { ifAllowed } from '../redis/rights.ts';
 import { z } from 'zod';
 import { newerVersionOfStored, parseStored } from '../redis/stored-value.ts';
 import { runKeys } from '../run/run-keys.ts';
@@ -56,7 +57,7 @@ export async function listServers(redis: RedisConnection, prefix: string, nowMs:
   for (const [id, text] of Object.entries(await redis.hgetall(key))) {
     const stored = parseStored(text, storedSchema, MAX_CHARACTERS);
     if (newerVersionOfStored(text, SERVER_VERSION, MAX_CHARACTERS) !== null) continue;
-    if (stored === null || nowMs - stored.seenMs > GONE_AFTER_MS) await redis.hdel(key, id);
+    if (stored === null || nowMs - stored.seenMs > GONE_AFTER_MS) await ifAllowed(redis.hdel(key, id));
     else servers.push({ id, host: stored.host, path: stored.path, pipelines: stored.pipelines });
   }
   return servers;

@@ -27,6 +27,8 @@ export function htmlEdits(text: string, start: number, end: number): Edit[] {
 
 type AltPiece = string | { readonly start: number; readonly end: number };
 
+const REPLACEMENT = 0xfffd;
+
 interface OpenTag {
   readonly parts: boolean;
   readonly isRaw: boolean;
@@ -56,7 +58,10 @@ class KeptText implements TokenizerCallbacks {
   }
 
   ontextentity(codePoint: number, end: number): void {
-    if (!this.#inRaw) this.#replace(String.fromCodePoint(codePoint), end);
+    if (this.#inRaw) return;
+    // A reference to no character (&#87654321;) is text, as CommonMark has it.
+    if (codePoint === REPLACEMENT) this.#keep(this.#decided, end);
+    else this.#replace(String.fromCodePoint(codePoint), end);
   }
 
   onopentagname(start: number, end: number): void {
