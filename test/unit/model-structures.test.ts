@@ -31,7 +31,21 @@ describe('a model whose vectors would be others here is refused by name (issue 1
     [
       'two modes',
       pooling({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: true }),
-      /several pooling modes.*cls, mean/,
+      /several pooling modes.*mean, cls/,
+    ],
+    ['no mode', pooling({}), /no pooling mode/],
+    [
+      'a mode besides the mean, which is the default',
+      pooling({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: undefined }),
+      /several pooling modes.*mean, cls/,
+    ],
+    ['a flag that is text', pooling({ pooling_mode_cls_token: 'true' }), /pooling_mode_cls_token: "true"/],
+    [
+      'a prompt by default that is not there',
+      whole({
+        'config_sentence_transformers.json': { prompts: { query: 'q ' }, default_prompt_name: 'other' },
+      }),
+      /default_prompt_name "other"/,
     ],
     ['a mode of the future', pooling({ pooling_mode_attention_tokens: true }), /attention pooling/],
     [

@@ -24,14 +24,17 @@ export async function readPooling(files: DecidingFiles, path: string): Promise<P
   const file = path === '' ? 'config.json' : `${path}/config.json`;
   const config = await files.readJson(file, poolingSchema);
   if (config === null) return null;
-  const modes = modesOf(config);
+  const modes = modesOf(config, (flag) =>
+    refuse(files.place, `${file} has ${flag}, which is neither true nor false`, 'Correct the file.'),
+  );
   if (modes.length > 1)
     throw refuse(
       files.place,
       `${file} asks for several pooling modes at once (${modes.join(', ')})`,
       TAKE_ANOTHER,
     );
-  const [mode = 'mean'] = modes;
+  const [mode] = modes;
+  if (mode === undefined) throw refuse(files.place, `${file} asks for no pooling mode`, TAKE_ANOTHER);
   if (mode !== 'mean' && mode !== 'cls')
     throw refuse(files.place, `${file} asks for ${mode} pooling`, TAKE_ANOTHER);
   if (config.include_prompt === false)
@@ -45,12 +48,19 @@ export async function readPooling(files: DecidingFiles, path: string): Promise<P
 
 const FLAG = /^pooling_mode_(.+?)(?:_tokens?)?$/;
 
-/** The modes that are asked for, each once: by flags, by name, or both. Without any it is mean. */
-function modesOf(config: z.infer<typeof poolingSchema>): string[] {
+/**
+ * The modes that are asked for, each once: by flags, by name, or both. As in sentence-transformers the mean is taken
+ * where neither a name nor its own flag says otherwise.
+ */
+function modesOf(config: z.infer<typeof poolingSchema>, refuseFlag: (flag: string) => Error): string[] {
   const named = [config.pooling_mode ?? []].flat().flatMap((mode) => mode.split('+'));
-  const flagged = Object.entries(config).flatMap(([key, value]) => {
-    const mode = value === true ? FLAG.exec(key)?.[1] : undefined;
-    return mode === undefined ? [] : [mode];
-  });
+  const flags = new Map(named.length === 0 ? [['mean', true]] : []);
+  for (const [key, value] of Object.entries(config)) {
+    const mode = FLAG.exec(key)?.[1];
+    if (mode === undefined || value === null) continue;
+    if (typeof value !== 'boolean') throw refuseFlag(`${key}: ${JSON.stringify(value)}`);
+    flags.set(mode, value);
+  }
+  const flagged = [...flags].filter(([, isOn]) => isOn).map(([mode]) => mode);
   return [...new Set([...named, ...flagged])];
 }

@@ -33,7 +33,14 @@ export async function readPrompts(
 ): Promise<Prompts> {
   const config = (await files.readJson('config_sentence_transformers.json', promptsSchema)) ?? {};
   const prompts = new Map(Object.entries(config.prompts ?? {}));
-  const fallback = prompts.get(config.default_prompt_name ?? '') ?? '';
+  const byDefault = config.default_prompt_name ?? null;
+  if (byDefault !== null && !prompts.has(byDefault))
+    throw refuse(
+      files.place,
+      `config_sentence_transformers.json has default_prompt_name ${JSON.stringify(byDefault)}, but no prompt of that name`,
+      'Correct the file.',
+    );
+  const fallback = prompts.get(byDefault ?? '') ?? '';
   const queryPrefix = prompts.get('query') ?? fallback;
   const passageName = PASSAGE_NAMES.find((name) => prompts.has(name)) ?? '';
   const passagePrefix = prompts.get(passageName) ?? fallback;
