@@ -101,7 +101,9 @@ describe.each(versions)('files of format version %s are read', (version) => {
     const run = { ...(stored['run'] as object), later: 1 };
     expect(parseSpec(JSON.stringify(run), 'run-1')).toMatchObject({ pipeline: 'docs' });
     const letter = { ...(stored['deadLetter'] as object), later: 1 };
-    expect(decodeLetter(JSON.stringify(letter))).toMatchObject({ code: 'EMBEDDING_FAILED' });
+    expect(decodeLetter(JSON.stringify(letter), { runId: 'run-1', keys: null })).toMatchObject({
+      code: 'EMBEDDING_FAILED',
+    });
     const request = { ...(stored['ingestRequest'] as object), later: 1 };
     expect(ingestRequestSchema.parse(request)).toMatchObject({ pipeline: 'docs' });
     const schedule = { ...(stored['schedule'] as object), later: 1 };

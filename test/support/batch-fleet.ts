@@ -4,11 +4,13 @@ import {
   createLogger,
   encodeJob,
   IMPATIENT,
+  jobId,
   RunLedger,
   runKeys,
   type Point,
   type Refusal,
   type RunSpec,
+  type SigningKeys,
 } from '@embedline/core';
 import { startBatchWorker, type BatchWorkerOptions } from '../../apps/worker/src/batch-worker.ts';
 import type { RunSource } from '../../apps/worker/src/open-runs.ts';
@@ -20,14 +22,15 @@ import { testPrefix, testRedis } from './redis.ts';
 /** What a worker meets when it looks at a run, and when it works for it. */
 export interface Meets {
   readonly prove?: (run: RunSpec) => void;
+  readonly fails?: (text: string) => boolean;
   readonly upsert?: (run: RunSpec, points: readonly Point[]) => Promise<void> | void;
 }
 
 /** Runs whose batches are queued, and workers in this process, around a real Redis and nothing else. */
-export function batchFleet() {
-  const [redis, prefix] = [testRedis(), testPrefix()];
-  const ledger = new RunLedger({ redis, prefix });
-  const queue = createBatchQueue({ connection: redis, prefix });
+export function batchFleet(signingKeys: SigningKeys | null = null, prefix = testPrefix()) {
+  const redis = testRedis();
+  const ledger = new RunLedger({ redis, prefix, signingKeys });
+  const queue = createBatchQueue({ connection: redis, prefix, signingKeys });
   onTestFinished(() => queue.close());
   /** A sealed run of batches of two chunks each. */
   const enqueue = async (runId: string, batches: number) => {
@@ -66,13 +69,16 @@ export function batchFleet() {
       if (run === null) throw new Error(`There is no run ${runId}.`);
       return run;
     },
+    queueKeyOf: (runId: string, batchIndex: number) =>
+      `${prefix}:${runKeys(prefix).queueName(runId)}:${jobId(runId, batchIndex)}`,
     start: (meets: Meets = {}, options: Partial<BatchWorkerOptions> = {}) => {
+      const own = new RunLedger({ redis, prefix, signingKeys: options.signingKeys });
       const refusals: Refusal[][] = [];
       const worker = startBatchWorker({
         redis: testRedis('worker'),
         prefix,
-        ledger,
-        runs: sourceOf(ledger, meets),
+        ledger: own,
+        runs: sourceOf(own, meets),
         workerId: 'worker',
         logger: createLogger({ name: 'test', level: 'fatal' }),
         processes: 1,
@@ -89,7 +95,7 @@ export function batchFleet() {
   };
 }
 
-function sourceOf(ledger: RunLedger, { prove, upsert }: Meets): RunSource {
+function sourceOf(ledger: RunLedger, { prove, upsert, fails }: Meets): RunSource {
   return {
     prove: async (runId) => {
       const spec = await ledger.spec(runId);
@@ -100,7 +106,7 @@ function sourceOf(ledger: RunLedger, { prove, upsert }: Meets): RunSource {
     borrow: (spec) => ({
       open: async () => ({
         spec,
-        embedder: fakeEmbedder(spec.model),
+        embedder: fakeEmbedder(spec.model, undefined, fails),
         points: { upsert: async (points) => upsert?.(spec, points), close: async () => undefined },
       }),
       release: () => undefined,

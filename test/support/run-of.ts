@@ -39,6 +39,7 @@ export function runOf(
       chunksGivenUp: 0,
       bytesDone: 1,
     },
+    jobsRefused: 0,
     deadLetters: 0,
     deadLettersByCode: {},
     endedAtMs: null,

@@ -1,10 +1,10 @@
 import {
-  decodeJob,
   embeddedText,
   giveUpChunk,
   isEmbedlineError,
   jobBytes,
   messageOf,
+  openJob,
   provenChunksOf,
   redactSecrets,
   type ChunkRecord,
@@ -13,6 +13,7 @@ import {
   type Patience,
   type Point,
   type RunLedger,
+  type SigningKeys,
 } from '@embedline/core';
 import { isolatePoison, type PoisonItem } from './isolate-poison.ts';
 import type { BorrowedRun, OpenRun } from './open-runs.ts';
@@ -26,6 +27,8 @@ export interface ProcessorOptions {
   readonly patience: Patience;
   /** Tells points that are bad from a store that takes none. */
   readonly breaker: RejectionBreaker;
+  /** Decide which jobs are done. Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 export interface BatchOutcome {
@@ -44,7 +47,7 @@ export async function processBatch(
   signal: AbortSignal,
   options: ProcessorOptions,
 ): Promise<BatchOutcome> {
-  const job = decodeJob(data);
+  const job = openJob(data, options.signingKeys ?? null);
   if (await options.ledger.isBatchDone(job.runId, job.batchIndex))
     return { counted: false, chunks: 0, deadLetters: 0 };
   const run = await options.patience.waitOut(() => borrowed.open(signal), signal);

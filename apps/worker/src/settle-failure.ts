@@ -7,6 +7,7 @@ import {
   redactError,
   type Logger,
   type RunLedger,
+  type SigningKeys,
 } from '@embedline/core';
 import type { HeldBatch } from './batch-locks.ts';
 import { hasEnded } from './has-ended.ts';
@@ -21,6 +22,7 @@ export interface FailureContext {
   /** Fires when this worker stops, and gives back what it has begun. */
   readonly handBack: AbortSignal;
   readonly logger: Logger;
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 export interface FailedWork {
@@ -41,6 +43,7 @@ const REFUSALS = new Set([
   'MODEL_INVALID',
   'RUN_INVALID',
   'VERSION_UNSUPPORTED',
+  'SIGNATURE_REFUSED',
 ]);
 
 /**
@@ -56,8 +59,8 @@ export async function settleFailure(work: FailedWork, context: FailureContext): 
   const isRefusal = isEmbedlineError(error) && REFUSALS.has(error.code);
   if (handBack.aborted && !isRefusal) return batch.handBack();
   if (isEmbedlineError(error, 'RUN_LOST') || (await hasEnded(runId, ledger))) return drop(batch, error);
-  if (isStray(work)) {
-    tellStray(runId, context.logger);
+  if (isStray(work) || isForged(error, context)) {
+    await tellStray(runId, context);
     return drop(batch, error);
   }
   if (!isRefusal) return countAttempt(work, context);
@@ -77,9 +80,16 @@ function isStray({ batch, runId }: Pick<FailedWork, 'batch' | 'runId'>): boolean
   return parseJobId(batch.id)?.runId !== runId || !mayHaveId(batch.data, batch.id);
 }
 
-function tellStray(runId: string, logger: Logger): void {
+/** A worker without a key cannot tell what is forged: it leaves the run to others. */
+function isForged(error: unknown, { signingKeys = null }: FailureContext): boolean {
+  return signingKeys !== null && isEmbedlineError(error, 'SIGNATURE_REFUSED');
+}
+
+async function tellStray(runId: string, { logger, ledger }: FailureContext): Promise<void> {
   const { code, message } = strayJob(runId);
   logger.warn({ runId, code }, message);
+  // A Redis that takes no writes for now is no reason to keep the job.
+  await ledger.noteRefusedJob(runId).catch(() => undefined);
 }
 
 function strayJob(runId: string): EmbedlineError {
@@ -120,7 +130,7 @@ async function countAttempt(work: FailedWork, context: FailureContext): Promise<
   } catch (failure) {
     // The run is sealed and has no such batch.
     if (isEmbedlineError(failure, 'JOB_INVALID')) {
-      tellStray(runId, logger);
+      await tellStray(runId, context);
       return batch.remove();
     }
     const message = `Could not record a failed batch: ${messageOf(failure)}`;

@@ -15,6 +15,7 @@ import {
   Outages,
   Releasers,
   RunLedger,
+  signingKeysFor,
   throttle,
   type Config,
   type EmbedderOptions,
@@ -98,8 +99,9 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     },
   });
   // A fleet may start before its services do.
-  const redis = await patience.waitOut(() => connect(releasers, options), stop);
-  const ledger = new RunLedger({ redis, prefix });
+  const { redis, lease } = await patience.waitOut(() => connect(releasers, options), stop);
+  const signingKeys = signingKeysFor(config, lease);
+  const ledger = new RunLedger({ redis, prefix, signingKeys });
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   presence = releasers.own(await announceWorker({ redis, prefix, workerId, concurrency }));
   const store = releasers.own(await openStore(options, patience, presence));
@@ -122,6 +124,7 @@ async function work(options: WorkerProgramOptions, releasers: Releasers): Promis
     processes: concurrency,
     lockDurationMs: options.lockDurationMs ?? DEFAULT_LOCK_DURATION_MS,
     patience,
+    signingKeys,
     breaker: new RejectionBreaker(),
     onRefusals: tellRefusals(presence, options),
     ...(options.judgeAgainMs === undefined ? {} : { judgeAgainMs: options.judgeAgainMs }),
@@ -203,7 +206,7 @@ async function connect(releasers: Releasers, { config, logger, stop }: WorkerPro
   const redis = connectRedis({ url: lease.url, access, role: 'worker', name: 'embedline-worker', onError });
   releasers.add(() => redis.disconnect());
   for (const warning of await checkRedis(redis, { prefix: config.prefix })) logger.warn(warning);
-  return redis;
+  return { redis, lease };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -7,6 +7,8 @@ import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
 import { passwordsOf, rememberSecrets } from './redact.ts';
 import { readRedisAccess, type RedisAccess } from './redis/access.ts';
+import { readSigningKeys } from './signing/read-signing-keys.ts';
+import type { SigningKeys } from './signing/signing-keys.ts';
 import { NO_STATE_FOLDER, projectFolder, usersStateFolder } from './state/state-location.ts';
 import { parseRedisUrl, redisUrlProblem } from './redis/parse-url.ts';
 
@@ -71,6 +73,16 @@ export const environmentVariables = {
   },
   EMBEDLINE_PREFIX: { description: 'prefix of all keys in Redis; keep the braces', default: DEFAULT_PREFIX },
   EMBEDLINE_LOG_LEVEL: { description: 'fatal, error, warn, info, debug or trace', default: 'info' },
+  EMBEDLINE_SIGNING_KEY: {
+    description:
+      'key that Redis never sees, 32 bytes or more in hex or base64: what is not signed with it is not acted on; several with commas, the first signs',
+    default: 'none; a private Redis has one of its own',
+  },
+  EMBEDLINE_SIGNING_KEY_FILE: { description: 'file with that key', default: 'none' },
+  EMBEDLINE_ENCRYPT_TEXTS: {
+    description: '1 encrypts the texts in Redis with the same key',
+    default: '0',
+  },
   EMBEDLINE_NO_INSTALL: {
     description:
       '1 forbids `ingest`, `serve` and workers to install redis-server with apt-get, or to fetch its Docker image',
@@ -127,6 +139,7 @@ const schema = z.object({
     .default(DEFAULT_PREFIX),
   EMBEDLINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   EMBEDLINE_NO_INSTALL: flag,
+  EMBEDLINE_ENCRYPT_TEXTS: flag,
 });
 
 /** What the environment says, checked. Absolute paths; null for what is not set. */
@@ -150,6 +163,10 @@ export interface Config {
   readonly prefix: string;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly noInstall: boolean;
+  /** Null for none. */
+  readonly signingKeys: SigningKeys | null;
+  /** Whether texts in Redis are encrypted. */
+  readonly encryptsTexts: boolean;
 }
 
 /**
@@ -174,7 +191,19 @@ export function loadConfig(
   const parsed = schema.safeParse(given);
   const issues = parsed.success ? [] : parsed.error.issues;
   const redis = readRedisAccess(given, redisAddressOf(given['REDIS_URL']));
-  const problems = [...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`), ...redis.problems];
+  const encryptsTexts = parsed.data?.EMBEDLINE_ENCRYPT_TEXTS === true;
+  const signing = readSigningKeys(given, encryptsTexts);
+  const problems = [
+    ...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+    ...redis.problems,
+    ...signing.problems,
+    ...(encryptsTexts &&
+    given['REDIS_URL'] !== undefined &&
+    signing.keys === null &&
+    signing.problems.length === 0
+      ? ['EMBEDLINE_ENCRYPT_TEXTS: needs a key, in EMBEDLINE_SIGNING_KEY or EMBEDLINE_SIGNING_KEY_FILE']
+      : []),
+  ];
   if (!parsed.success || problems.length > 0) {
     throw new EmbedlineError('CONFIG_INVALID', `The environment is not usable: ${problems.join('; ')}.`);
   }
@@ -201,6 +230,8 @@ export function loadConfig(
     prefix: value.EMBEDLINE_PREFIX,
     logLevel: value.EMBEDLINE_LOG_LEVEL,
     noInstall: value.EMBEDLINE_NO_INSTALL,
+    signingKeys: signing.keys,
+    encryptsTexts,
   });
 }
 

@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'RUN_LOST'
   | 'RUN_INVALID'
   | 'VERSION_UNSUPPORTED'
+  | 'SIGNATURE_REFUSED'
   | 'WORKER_REFUSED'
   | 'RUN_NOT_FOUND'
   | 'RUN_LOCKED'

@@ -62,6 +62,10 @@ export {
   type EmbedJob,
 } from './job.ts';
 export { provenChunksOf, type ClaimedRun } from './job-claims.ts';
+export { signingEnvironment, signingKeysFor } from './signing/keys-for.ts';
+export { openJob, sealJob } from './signing/sealed-job.ts';
+export { assertSigned, isSigned, withSignature } from './signing/signed-value.ts';
+export { parseSigningKeys, SigningKeys, type SignedKind } from './signing/signing-keys.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { pipelineFingerprint } from './pipeline-fingerprint.ts';
 export { batchWorkerSettings, createBatchQueue, type BatchQueue, type FailedBatch } from './queue.ts';

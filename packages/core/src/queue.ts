@@ -6,6 +6,8 @@ import { jobBytes, jobId, parseJobId, type EmbedJob } from './job.ts';
 import { IMPATIENT, type Patience } from './outages.ts';
 import { redisFailure, refusalReason } from './run/redis-failure.ts';
 import { runKeys } from './run/run-keys.ts';
+import { sealJob } from './signing/sealed-job.ts';
+import type { SigningKeys } from './signing/signing-keys.ts';
 
 /**
  * Settings of the BullMQ worker, each with its reason (hazards section 1):
@@ -53,6 +55,8 @@ export interface BatchQueueOptions {
   readonly onRefused?: (reason: string | null) => void;
   /** Whether calls outlast the patience of the connection. Defaults to {@link IMPATIENT}. */
   readonly patience?: Patience;
+  /** Sign the jobs, and encrypt their texts where that is asked for. Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 export interface FailedBatch {
@@ -216,12 +220,12 @@ async function remove(queue: Queue, jobIds: readonly string[]): Promise<void> {
 async function addSlice(
   queue: Queue,
   jobs: readonly EmbedJob[],
-  { onRefused }: BatchQueueOptions,
+  { onRefused, signingKeys = null }: BatchQueueOptions,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const bulk = jobs.map((job) => ({
     name: 'embed',
-    data: job,
+    data: sealJob(job, signingKeys),
     opts: { jobId: jobId(job.runId, job.batchIndex) },
   }));
   for (let delayMs = 250, refused = false; ; delayMs = Math.min(delayMs * 2, 5000)) {

@@ -8,12 +8,14 @@ import {
   redactUrl,
   type Releasers,
   RunLedger,
+  signingKeysFor,
   throttle,
   type BatchQueue,
   type Patience,
   type RedisConnection,
   type RedisLease,
   type UnreadableRun,
+  type SigningKeys,
 } from '@embedline/core';
 import type { CommandContext } from './command-context.ts';
 import { notice } from './printing.ts';
@@ -33,6 +35,8 @@ export interface RunServices {
   readonly queue: BatchQueue;
   /** What lists of runs have left out so far, by run. */
   readonly unreadable: ReadonlyMap<string, UnreadableRun>;
+  /** Null where nothing is signed. */
+  readonly signingKeys: SigningKeys | null;
 }
 
 export interface RunServicesOptions {
@@ -118,16 +122,17 @@ export async function openRunServices(
   for (const warning of await checkRedis(redis, { prefix })) report(warning);
   const unreadable = new Map<string, UnreadableRun>();
   const onUnreadable = (found: UnreadableRun) => void unreadable.set(found.runId, found);
-  const ledger = new RunLedger({ redis, prefix, patience, onUnreadable });
+  const signingKeys = signingKeysFor(context.config, lease);
+  const ledger = new RunLedger({ redis, prefix, patience, onUnreadable, signingKeys });
   const runs = new ObservedRuns({ ledger, redis, prefix, ...settling(context) });
   const onRefused = (reason: string | null) =>
     report(reason === null ? 'Redis takes jobs again.' : `${reason}: waiting.`);
   const queue = releasers.own(
-    createBatchQueue({ connection: redis, prefix, onRefused, patience }),
+    createBatchQueue({ connection: redis, prefix, onRefused, patience, signingKeys }),
     // BullMQ waits for a connection that has ended; there is nothing of its own to close.
     { deadlineMs: 1_000 },
   );
-  return { lease, redis, ledger, runs, queue, unreadable };
+  return { lease, redis, ledger, runs, queue, unreadable, signingKeys };
 }
 
 /** A private Redis is up for as long as anybody uses it: what a producer of it left behind was not just away. */

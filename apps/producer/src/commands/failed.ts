@@ -163,7 +163,7 @@ function workersFor(
   const count = wanted ?? (config.redisUrl === null ? availableParallelism() : 0);
   if (count === 0) return null;
   const { modelsDirectory } = config;
-  const workers = startLocalWorkers({ runId, count, config, redisUrl: lease.url, modelsDirectory });
+  const workers = startLocalWorkers({ runId, count, config, lease, modelsDirectory });
   context.onSecondSignal(() => workers.kill());
   return workers;
 }

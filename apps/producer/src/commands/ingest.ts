@@ -183,7 +183,7 @@ function workersFor(
     runId,
     count,
     config,
-    redisUrl: lease.url,
+    lease,
     modelsDirectory: model.modelsDirectory,
   });
   context.onSecondSignal(() => workers.kill());

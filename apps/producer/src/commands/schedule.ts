@@ -69,6 +69,14 @@ export async function listSchedules(flags: ScheduleFlags, context: CommandContex
       `Not shown, since a newer version of embedline has set them: ${newer.map(safeText).join(', ')}. ` +
         `Its servers run them. Update embedline on this machine.`,
     );
+  const refused = await schedules.refused();
+  if (flags.json === true) for (const name of refused) printJson(context.stdout, { type: 'refused', name });
+  if (refused.length > 0)
+    notice(
+      context,
+      `Refused, and never run: ${refused.map((name) => JSON.stringify(safeText(name.slice(0, 200)))).join(', ')}. They were not set by ` +
+        `embedline, or not with the key of this program. If the key is right, something else writes to this Redis.`,
+    );
   if (listed.length > 0)
     await tellLostRuns(
       listed.map(({ pipeline }) => pipeline),
@@ -103,8 +111,9 @@ export async function removeSchedule(
 }
 
 export async function openSchedules(context: CommandContext, releasers: Releasers): Promise<Schedules> {
-  const { redis } = await openRunServices(context, releasers);
-  return releasers.own(new Schedules({ connection: redis, prefix: context.config.prefix }));
+  const { redis, signingKeys } = await openRunServices(context, releasers);
+  const { prefix } = context.config;
+  return releasers.own(new Schedules({ connection: redis, prefix, signingKeys }));
 }
 
 /** What the flags say, else what the file says of the pipeline. */

@@ -6,6 +6,8 @@ import {
   createLogger,
   EmbedlineError,
   Releasers,
+  signingEnvironment,
+  signingKeysFor,
   startIngestJobs,
   type Logger,
   type RedisConnection,
@@ -106,8 +108,10 @@ function startServing({ flags, context, releasers, logger, warn, file, lease, re
   releasers.add(() => hooks.close());
   const said = limitLines({ perMinute: INGEST_LINES_A_MINUTE, report: (line) => logger.warn(line) });
   releasers.add(() => said.close());
+  const signingKeys = signingKeysFor(config, lease);
   const kept = keepInStep({
     config,
+    signingKeys,
     redis,
     file,
     onChange: (message) => logger.info(message),
@@ -119,6 +123,7 @@ function startServing({ flags, context, releasers, logger, warn, file, lease, re
     connection,
     prefix: config.prefix,
     concurrency: flags.concurrency,
+    signingKeys,
     serves: (pipeline) => file.file.pipelines.has(pipeline),
     execute: async (request, options) => {
       const before = file.file;
@@ -132,7 +137,7 @@ function startServing({ flags, context, releasers, logger, warn, file, lease, re
         noCommands: flags.commands === false,
         onAudit: ({ type: _type, ...record }) =>
           logger.info({ audit: record }, `Audit: ${String(record['action'])}`),
-        redisUrl: lease.url,
+        environment: { REDIS_URL: lease.url, ...signingEnvironment(config, lease) },
         workers: pipeline.workers ?? local,
         say: (line) => said.add(`${request.pipeline}: ${line}`),
         sayLast: (lines) => logger.warn({ pipeline: request.pipeline, lines }, 'What the failed ingest said'),

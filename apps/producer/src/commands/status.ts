@@ -8,7 +8,7 @@ import {
   type RunProgress,
 } from '@embedline/core';
 import { createLiveArea } from '../terminal/live-area.ts';
-import { formatCount, formatDuration } from '../terminal/format.ts';
+import { countOf, formatCount, formatDuration } from '../terminal/format.ts';
 import { progressLine } from '../terminal/progress-line.ts';
 import { runJson, secondsOf, viewRun } from '../terminal/run-view.ts';
 import { describeOutdated, type Serving } from '../terminal/serving.ts';
@@ -127,6 +127,7 @@ function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style:
   const view = viewRun(run, workers);
   const lines = [head, `  ${progressLine(view, style)}`, ...renderServing(view.serving, style)];
   if (run.message !== null) lines.push(`  ${style.yellow(safeText(run.message))}`);
+  if (run.jobsRefused > 0) lines.push(`  ${style.yellow(refusedJobs(run.jobsRefused))}`);
   if (run.state === 'running') {
     for (const { workerId, batches, chunks } of run.byWorker) {
       lines.push(
@@ -135,6 +136,13 @@ function renderRun(run: RunProgress, workers: readonly ConnectedWorker[], style:
     }
   }
   return lines.join('\n');
+}
+
+function refusedJobs(count: number): string {
+  return (
+    `${countOf(count, 'job')} in its queue ${count === 1 ? 'was' : 'were'} not put there by embedline and dropped: something else writes to ` +
+    `this Redis. Nothing of the run was lost by it.`
+  );
 }
 
 /** The workers that are connected and take no batches of the run. */

@@ -1,11 +1,12 @@
 import {
   chunkRecordsOf,
-  decodeJob,
   giveUpChunk,
   jobBytes,
+  openJob,
   type DeadLetter,
   type FailedBatch,
   type RunLedger,
+  type SigningKeys,
   cutText,
 } from '@embedline/core';
 
@@ -17,9 +18,10 @@ export async function abandonFailedBatch(
   runId: string,
   failed: FailedBatch,
   ledger: RunLedger,
+  keys: SigningKeys | null,
 ): Promise<void> {
   const { batchIndex } = failed;
-  const { letters, bytes } = describe(failed, runId);
+  const { letters, bytes } = describe(failed, runId, keys);
   await ledger.completeBatch({
     runId,
     batchIndex,
@@ -29,7 +31,11 @@ export async function abandonFailedBatch(
   });
 }
 
-function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; bytes: number } {
+function describe(
+  failed: FailedBatch,
+  runId: string,
+  keys: SigningKeys | null,
+): { letters: DeadLetter[]; bytes: number } {
   const common = {
     stage: 'embed' as const,
     code: 'EMBEDDING_FAILED',
@@ -37,7 +43,7 @@ function describe(failed: FailedBatch, runId: string): { letters: DeadLetter[]; 
     attempts: failed.attempts,
   };
   try {
-    const job = decodeJob(failed.data);
+    const job = openJob(failed.data, keys);
     const letters = chunkRecordsOf(job, '').map((chunk) => giveUpChunk(chunk, { ...common, runId }, job));
     return { letters, bytes: jobBytes(job) };
   } catch {

@@ -1,4 +1,4 @@
-import type { BatchQueue, RunLedger, RunSpec } from '@embedline/core';
+import type { BatchQueue, RunLedger, RunSpec, SigningKeys } from '@embedline/core';
 import type { Corpus } from '../readers/corpus.ts';
 import type { OnDuplicate } from './compare-corpus.ts';
 import type { ClaimOptions } from './claim-target.ts';
@@ -10,6 +10,8 @@ import type { LocalWorkers } from './local-workers.ts';
 export interface IngestOptions extends ClaimOptions {
   readonly ledger: RunLedger;
   readonly queue: BatchQueue;
+  /** As those of ledger and queue. Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
   readonly corpus: Corpus;
   /** Defaults to `dead-letter`. */
   readonly onDuplicate?: OnDuplicate | undefined;

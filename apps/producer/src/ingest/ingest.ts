@@ -70,7 +70,14 @@ async function run(context: RunContext): Promise<IngestOutcome> {
   try {
     const signal = AbortSignal.any([context.signal, recording.signal]);
     const repeated = new RepeatedTexts({ target: target.points, runSequence, signal });
-    const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal, onNotice: options.onNotice });
+    const unfinished = new UnfinishedBatches({
+      runId,
+      queue,
+      ledger,
+      signal,
+      onNotice: options.onNotice,
+      signingKeys: options.signingKeys,
+    });
     const limits = options.queueLimits;
     const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal, limits });
     await produce({ ...produceOptions(context, signal), seen, awaited, repeated, enqueuer });

@@ -3,7 +3,13 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import nodeOptions from '@embedline/worker/node-options.json' with { type: 'json' };
 import { z } from 'zod';
-import { EmbedlineError, environmentOfWorkers, type Config } from '@embedline/core';
+import {
+  EmbedlineError,
+  environmentOfWorkers,
+  signingEnvironment,
+  type Config,
+  type RedisLease,
+} from '@embedline/core';
 
 /** What a worker says over its channel: see main.ts of the worker. */
 const refusalSchema = z.object({ type: z.literal('refusal'), runId: z.string(), reason: z.string() });
@@ -13,7 +19,7 @@ export interface LocalWorkersOptions {
   readonly runId: string;
   readonly count: number;
   readonly config: Config;
-  readonly redisUrl: string;
+  readonly lease: Pick<RedisLease, 'url' | 'signingKeyFile'>;
   /** Folder in which the run's model was found. */
   readonly modelsDirectory: string;
 }
@@ -82,7 +88,7 @@ function wasKilled(signal: NodeJS.Signals): string {
   return `A worker was killed by ${signal} (${128 + constants.signals[signal]})`;
 }
 
-function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions): ChildProcess {
+function spawnWorker({ config, lease, modelsDirectory }: LocalWorkersOptions): ChildProcess {
   const main = fileURLToPath(import.meta.resolve('@embedline/worker/main'));
   return spawn(
     process.execPath,
@@ -94,7 +100,8 @@ function spawnWorker({ config, redisUrl, modelsDirectory }: LocalWorkersOptions)
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
         ...environmentOfWorkers(),
-        REDIS_URL: redisUrl,
+        REDIS_URL: lease.url,
+        ...signingEnvironment(config, lease),
         EMBEDLINE_HOME: config.dataDirectory,
         EMBEDLINE_MODELS: modelsDirectory,
         EMBEDLINE_LOG_LEVEL: 'warn',

@@ -14,6 +14,7 @@ import {
   type RunLedger,
   type RunProgress,
   type RunSpec,
+  type SigningKeys,
   type VectorStore,
 } from '@embedline/core';
 import { createAwaitedChunks } from './awaited-chunks.ts';
@@ -38,6 +39,7 @@ export interface RetryOptions {
   readonly startWorkers: (run: RunSpec) => LocalWorkers | null;
   readonly onStart: (run: RunSpec) => void;
   readonly signal: AbortSignal;
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 /**
@@ -51,6 +53,8 @@ export async function retryFailed(options: RetryOptions): Promise<RunProgress> {
   const runId = newRunId();
   const lock = await lockPipeline(runId, options);
   releasers.add(() => lock.release());
+  // Its record is acted on.
+  await ledger.spec(failed.runId);
   await assertNewest(options);
   const spec = await ledger.create({
     ...failed,
@@ -83,10 +87,10 @@ export async function retryFailed(options: RetryOptions): Promise<RunProgress> {
 async function embedAgain(
   { runId, pipeline }: RunSpec,
   signal: AbortSignal,
-  { failed, jobs, ledger, queue, store }: RetryOptions,
+  { failed, jobs, ledger, queue, store, signingKeys }: RetryOptions,
 ): Promise<void> {
   const counts = newRunCounts();
-  const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal });
+  const unfinished = new UnfinishedBatches({ runId, queue, ledger, signal, signingKeys });
   const enqueuer = new Enqueuer({ runId, unfinished, ledger, counts, signal });
   const chunks = [...jobs.values()].flatMap((job) => chunkRecordsOf(job, pipeline));
   counts.chunksTotal = chunks.length;

@@ -6,6 +6,7 @@ import {
   type EmbedJob,
   type FailedBatch,
   type RunLedger,
+  type SigningKeys,
 } from '@embedline/core';
 import { abandonFailedBatch } from './abandon-failed-batch.ts';
 
@@ -14,6 +15,7 @@ export interface UnfinishedBatchesOptions {
   readonly queue: BatchQueue;
   readonly ledger: RunLedger;
   readonly signal: AbortSignal;
+  readonly signingKeys?: SigningKeys | null | undefined;
   /** Told when Redis had lost batches that it had acknowledged, and they were queued again. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** How often batches that no worker can finish are looked for. Defaults to 5,000. */
@@ -97,9 +99,9 @@ export class UnfinishedBatches {
   }
 
   async #abandon(batch: FailedBatch): Promise<void> {
-    const { runId, queue, ledger } = this.#options;
+    const { runId, queue, ledger, signingKeys = null } = this.#options;
     const [pending] = await ledger.pendingBatches(runId, [batch.batchIndex]);
-    if (pending !== undefined) await abandonFailedBatch(runId, batch, ledger);
+    if (pending !== undefined) await abandonFailedBatch(runId, batch, ledger, signingKeys);
     // Its dead letters say more, and keep what it takes to try again.
     await queue.remove(runId, [batch.batchIndex]);
   }

@@ -10,7 +10,8 @@ export interface IngestProcessOptions extends ExecuteOptions {
   readonly configPath: string;
   /** The ingest may run no program of the configuration. */
   readonly noCommands: boolean;
-  readonly redisUrl: string;
+  /** Variables that it gets besides those of this process. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Worker processes that the ingest brings along; undefined leaves it to the pipeline. */
   readonly workers: number | undefined;
   /** Told every line that the ingest says to people. */
@@ -53,7 +54,7 @@ export async function runIngestProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own: Ctrl-C reaches the server, which then stops its ingests in order.
     detached: true,
-    env: { ...process.env, REDIS_URL: options.redisUrl },
+    env: { ...process.env, ...options.environment },
   });
   const exited = new Promise<number | string | null>((resolve) =>
     child

@@ -8,6 +8,7 @@ import {
   withdrawServer,
   type Config,
   type RedisConnection,
+  type SigningKeys,
 } from '@embedline/core';
 import { KnownSchedules } from './known-schedules.ts';
 import { schedulesOf, sourceOf, type ServedFile } from './served-file.ts';
@@ -16,6 +17,8 @@ export interface KeepInStepOptions {
   readonly config: Config;
   readonly redis: RedisConnection;
   readonly file: ServedFile;
+  /** Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
   /** Told what was changed. */
   readonly onChange: (message: string) => void;
   /** Told of what keeps the schedules from being kept, at every try. */
@@ -54,6 +57,7 @@ export function keepInStep(options: KeepInStepOptions): KeptInStep {
     const snapshot = await keepSchedules({
       redis,
       prefix,
+      signingKeys: options.signingKeys,
       server,
       wanted: schedulesOf(current),
       known: await known.load(),

@@ -101,6 +101,7 @@ export function runJson(view: RunView): object {
     batches: { total: run.producer.batchesTotal, done: run.workers.batchesDone, failed: 0 },
     chunks: chunksJson(run),
     deadLetters: run.deadLetters,
+    jobsRefused: run.jobsRefused,
     chunksPerSecond: Number(rateOf(run).toFixed(2)),
     etaSeconds: view.etaSeconds === null ? null : Math.round(view.etaSeconds),
     waitingFor: view.waitingFor,

@@ -6,6 +6,7 @@ import { connectRedis, type RedisConnection } from './connection.ts';
 import { withFileMutex } from './file-mutex.ts';
 import { keepWatched, LEASE_NAME, startWatcher } from './keep-watched.ts';
 import { locateServer } from './locate-server.ts';
+import { ensureSigningKey } from './private-key.ts';
 import { probeRedis } from './probe.ts';
 import {
   addressFile,
@@ -37,6 +38,8 @@ export interface AcquireRedisOptions {
 export interface RedisLease {
   readonly url: string;
   readonly origin: 'configured' | 'started' | 'joined';
+  /** The key that the users of a private Redis sign with; null for the configured one. */
+  readonly signingKeyFile: string | null;
   /** Lets go; the last user of a private Redis stops it. Idempotent. */
   close(): Promise<void>;
 }
@@ -57,7 +60,7 @@ export async function acquireRedis(options: AcquireRedisOptions): Promise<RedisL
   if (options.url !== undefined) {
     const { url, access, prefix, signal } = options;
     await probeRedis(url, { access, prefix, signal });
-    return { url, origin: 'configured', close: () => Promise.resolve() };
+    return { url, origin: 'configured', signingKeyFile: null, close: () => Promise.resolve() };
   }
   const directory = openServerFolder(options.dataDirectory);
   const mutex = join(directory, 'mutex.db');
@@ -118,7 +121,8 @@ async function lease(
     );
     presence.disconnect();
   };
-  return { url, origin, close: () => (closing ??= close()) };
+  const signingKeyFile = await ensureSigningKey(place.directory);
+  return { url, origin, signingKeyFile, close: () => (closing ??= close()) };
 }
 
 /**

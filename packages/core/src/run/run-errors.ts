@@ -24,3 +24,11 @@ export function runCancelled(runId: string): EmbedlineError {
     `Run ${runId} was cancelled (embedline runs cancel). What was done stays done; ingesting again does the rest.`,
   );
 }
+
+/** The run is sealed with fewer batches. */
+export function noSuchBatch(runId: string, batchIndex: number): EmbedlineError {
+  return new EmbedlineError(
+    'JOB_INVALID',
+    `Run ${runId} is sealed and has no batch ${batchIndex}. If something else writes to this Redis, give embedline its own.`,
+  );
+}

@@ -2,47 +2,37 @@ import { randomUUID } from 'node:crypto';
 import { redisNowMs } from '../redis/clock.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { DeadLetter } from '../document.ts';
-import { EmbedlineError } from '../errors.ts';
+import type { EmbedlineError } from '../errors.ts';
 import { FORMAT_VERSION } from '../format-version.ts';
 import type { EmbedJob } from '../job.ts';
+import { withSignature } from '../signing/signed-value.ts';
+import type { SigningKeys } from '../signing/signing-keys.ts';
 import { IMPATIENT, type Outage, type Patience } from '../outages.ts';
+import { readActedSpec } from './acted-spec.ts';
 import { withoutBit } from './done-bitmap.ts';
-import { decodeLetter, decodeRetryJob, encodeLetters, type GivenUpChunk } from './given-up.ts';
+import { decodeLetters, decodeRetryJobs, encodeLetters, type GivenUpChunk } from './given-up.ts';
 import { redisFailure, waitOutRefusals } from './redis-failure.ts';
-import { runCancelled, runLost, runSuperseded } from './run-errors.ts';
-import { RunIndex, type UnreadableRun } from './run-index.ts';
+import { noSuchBatch, runCancelled, runLost, runSuperseded } from './run-errors.ts';
+import { RunIndex } from './run-index.ts';
+import type { CompletedBatch, RunLedgerOptions } from './run-ledger-options.ts';
 import { runKeys, type RunKeys } from './run-keys.ts';
 import { RunRetention } from './run-retention.ts';
-import { decodeRun, parseSpec } from './run-record.ts';
+import { decodeRun } from './run-record.ts';
 import {
   ADD_DEAD_LETTERS,
   COMPLETE_BATCH,
   CREATE_RUN,
   DROP_DEAD_LETTERS,
   END_RUN,
+  NOTE_REFUSED_JOB,
   READ_RUN,
   runScript,
   UPDATE_RUN,
   type Script,
 } from './run-scripts.ts';
-import type { BatchResult, EndedState, ProducerCounts, RunProgress, RunSpec, RunStage } from './run.ts';
+import type { EndedState, ProducerCounts, RunProgress, RunSpec, RunStage } from './run.ts';
 
-export interface RunLedgerOptions {
-  readonly redis: RedisConnection;
-  readonly prefix: string;
-  /** Whether calls outlast the patience of the connection. Defaults to {@link IMPATIENT}. */
-  readonly patience?: Patience;
-  /** Told of runs that lists leave out, since their records cannot be read. */
-  readonly onUnreadable?: (found: UnreadableRun) => void;
-}
-
-export interface CompletedBatch {
-  readonly runId: string;
-  readonly batchIndex: number;
-  readonly workerId: string;
-  readonly result: BatchResult;
-  readonly deadLetters: readonly (DeadLetter | GivenUpChunk)[];
-}
+export type { CompletedBatch, RunLedgerOptions } from './run-ledger-options.ts';
 
 /** Details are kept of so many dead letters of a run; the count goes on beyond. */
 export const MAX_DEAD_LETTERS_KEPT = 10_000;
@@ -60,12 +50,14 @@ export class RunLedger {
   readonly #redis: RedisConnection;
   readonly #keys: RunKeys;
   readonly #patience: Patience;
+  readonly #signingKeys: SigningKeys | null;
   /** Finds runs by pipeline and by state. */
   readonly index: RunIndex;
   /** Bounds what ended runs take of Redis. */
   readonly retention: RunRetention;
 
-  constructor({ redis, prefix, patience = IMPATIENT, onUnreadable }: RunLedgerOptions) {
+  constructor({ redis, prefix, patience = IMPATIENT, onUnreadable, signingKeys = null }: RunLedgerOptions) {
+    this.#signingKeys = signingKeys;
     this.#redis = redis;
     this.#patience = patience;
     this.#keys = runKeys(prefix);
@@ -87,17 +79,21 @@ export class RunLedger {
     // A run that is made of another one, which may be of an older format, is of this one.
     const whole: RunSpec = { ...spec, version: FORMAT_VERSION, startedAtMs };
     const { pipeline } = spec;
+    const signed = withSignature('run', whole, this.#signingKeys);
     const keys = [...this.#keysOf(runId), this.#keys.runsOf(pipeline), this.#keys.pipelines];
-    await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(whole), startedAtMs, pipeline], keys);
+    await this.#run(CREATE_RUN, runId, [runId, JSON.stringify(signed), startedAtMs, pipeline], keys);
     // What is kept too long costs memory, and is no reason to fail a run: the next one tries again.
     await this.retention.apply(pipeline).catch(() => undefined);
-    return whole;
+    return signed;
   }
 
-  /** What the run is, or null when Redis does not have it. @throws RUN_INVALID, VERSION_UNSUPPORTED when the record is not readable */
+  /**
+   * What the run is, to be acted on; null when Redis does not have it.
+   * @throws RUN_INVALID, VERSION_UNSUPPORTED when the record is not readable; SIGNATURE_REFUSED
+   */
   async spec(runId: string): Promise<RunSpec | null> {
     const text = await this.#read(runId, () => this.#redis.hget(this.#keys.run(runId), 'spec'));
-    return text === null ? null : parseSpec(text, runId);
+    return text === null ? null : readActedSpec(text, runId, this.#signingKeys);
   }
 
   /** @throws RUN_LOST, RUN_SUPERSEDED or RUN_CANCELLED when the run has ended */
@@ -141,14 +137,9 @@ export class RunLedger {
       result.bytes,
       MAX_DEAD_LETTERS_KEPT,
       result.chunksTruncated ?? 0,
-      ...encodeLetters(batch.deadLetters),
+      ...encodeLetters(batch.deadLetters, { runId, keys: this.#signingKeys }),
     ]);
-    if (answer === -2) {
-      throw new EmbedlineError(
-        'JOB_INVALID',
-        `Batch ${batchIndex} is none of run ${runId}, which is sealed with fewer. If others write to this Redis, give embedline its own.`,
-      );
-    }
+    if (answer === -2) throw noSuchBatch(runId, batchIndex);
     return answer === 1 ? 'counted' : 'already-counted';
   }
 
@@ -168,7 +159,11 @@ export class RunLedger {
   async addDeadLetters(runId: string, letters: readonly (DeadLetter | GivenUpChunk)[]): Promise<void> {
     for (let start = 0; start < letters.length; start += LETTERS_PER_CALL) {
       const slice = letters.slice(start, start + LETTERS_PER_CALL);
-      const args = [randomUUID(), MAX_DEAD_LETTERS_KEPT, ...encodeLetters(slice)];
+      const args = [
+        randomUUID(),
+        MAX_DEAD_LETTERS_KEPT,
+        ...encodeLetters(slice, { runId, keys: this.#signingKeys }),
+      ];
       if ((await this.#run(ADD_DEAD_LETTERS, runId, args)) === 0) throw await this.#endedElsewhere(runId);
     }
   }
@@ -176,14 +171,13 @@ export class RunLedger {
   /** The dead letters that are kept in detail, in no particular order, but for those that embedline cannot have written. */
   async deadLetters(runId: string): Promise<DeadLetter[]> {
     const values = await this.#read(runId, () => this.#redis.hvals(this.#keys.deadLetters(runId)));
-    return values.map(decodeLetter).filter((letter) => letter !== null);
+    return decodeLetters(values, { runId, keys: this.#signingKeys });
   }
 
   /** The jobs that would try dead letters again, by the letters' keys; kept for a week. Others than embedline's are left out. */
   async retryJobs(runId: string): Promise<Map<string, EmbedJob>> {
     const jobs = await this.#read(runId, () => this.#redis.hgetall(this.#keys.retryJobs(runId)));
-    const decoded = Object.entries(jobs).map(([key, text]) => [key, decodeRetryJob(text)] as const);
-    return new Map(decoded.filter((entry): entry is [string, EmbedJob] => entry[1] !== null));
+    return decodeRetryJobs(jobs, this.#signingKeys);
   }
 
   /**
@@ -227,6 +221,11 @@ export class RunLedger {
       if (runs.length === limit) break;
     }
     return runs;
+  }
+
+  /** Notes that a job of the run was dropped, since embedline did not put it there. */
+  async noteRefusedJob(runId: string): Promise<void> {
+    await this.#run(NOTE_REFUSED_JOB, runId, []);
   }
 
   /** In the order of the scripts' KEYS. */

@@ -84,6 +84,7 @@ export function decodeRun(runId: string, answer: unknown): RunProgress | null {
       chunksGivenUp: number('chunksGivenUp'),
       bytesDone: number('bytesDone'),
     },
+    jobsRefused: number('jobsRefused'),
     deadLetters: number('deadLetters'),
     deadLettersByCode: decodeLetterCounts(record),
     endedAtMs,

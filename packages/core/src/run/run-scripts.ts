@@ -215,6 +215,17 @@ ${KEEP}
 return 1`);
 
 /**
+ * Counts a job that was dropped, since embedline did not put it there.
+ *
+ * KEYS  those of the run
+ * Returns 1, -1 the run is not there
+ */
+export const NOTE_REFUSED_JOB = script(`
+${ASSERT_THERE}
+redis.call('HINCRBY', KEYS[1], 'jobsRefused', 1)
+return 1`);
+
+/**
  * Ends a run. The first end wins. The counts are kept in its record; what they were made from goes.
  *
  * KEYS  those of the run

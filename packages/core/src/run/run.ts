@@ -116,6 +116,8 @@ export interface RunProgress {
   readonly sealed: boolean;
   readonly producer: ProducerCounts;
   readonly workers: WorkerCounts;
+  /** Jobs that were dropped, since embedline did not put them there: something else writes to this Redis. */
+  readonly jobsRefused: number;
   /** Distinct dead letters, of the producer and of the workers. */
   readonly deadLetters: number;
   /** The same by code; empty for a run of version 0.1.0. */

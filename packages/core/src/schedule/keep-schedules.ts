@@ -1,5 +1,6 @@
 import type { RedisConnection } from '../redis/connection.ts';
 import { redisNowMs } from '../redis/clock.ts';
+import type { SigningKeys } from '../signing/signing-keys.ts';
 import { runKeys } from '../run/run-keys.ts';
 import {
   replaceTimetable,
@@ -15,6 +16,8 @@ import { listServers, type Server } from './server-registry.ts';
 export interface KeepOptions {
   readonly redis: RedisConnection;
   readonly prefix: string;
+  /** Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
   /** The server that keeps them, and its file. */
   readonly server: Server;
   /** The schedules in that file. */
@@ -35,7 +38,7 @@ export interface KeepOptions {
  */
 export async function keepSchedules(options: KeepOptions): Promise<ScheduleSnapshot> {
   const { redis, prefix, server, wanted, known, onChange } = options;
-  const store = new ScheduleStore(redis, prefix);
+  const store = new ScheduleStore(redis, prefix, options.signingKeys ?? null);
   const nowMs = await (options.now ?? (() => redisNowMs(redis, runKeys(prefix).schedules)))();
   // An older copy of the data may be back: what was served since then is not to be served again.
   for (const [pipeline, tickMs] of known.served) await store.markServed(pipeline, tickMs, nowMs);

@@ -7,7 +7,8 @@ import type { RedisConnection } from '../redis/connection.ts';
 import { redisNowMs } from '../redis/clock.ts';
 import { redisFailure } from '../run/redis-failure.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
-import { tickOfJobId } from './ingest-queue.ts';
+import type { SigningKeys } from '../signing/signing-keys.ts';
+import { scheduledRequest, tickOfJobId } from './ingest-queue.ts';
 import {
   ingestRequestSchema,
   MAX_MESSAGE_CHARACTERS,
@@ -16,7 +17,8 @@ import {
   type IngestRequest,
   type IngestResult,
 } from './ingest-request.ts';
-import { dueTick } from './schedule-record.ts';
+import { dueTick, isTickOf } from './schedule-record.ts';
+import { assertRequestSigned } from './signed-request.ts';
 import { ScheduleStore } from './schedule-store.ts';
 import { listServers } from './server-registry.ts';
 
@@ -60,6 +62,8 @@ export interface IngestJobsOptions {
   readonly redisNow?: () => Promise<number>;
   /** Longest time between two looks at the schedules. Defaults to 5,000. */
   readonly lookEveryMs?: number;
+  /** Decide which requests and schedules are run. Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 /** Clocks further apart than this would run a schedule at the wrong time (hazards B10). */
@@ -99,7 +103,7 @@ export async function performIngest(
     options.onError(message);
     throw new UnrecoverableError(message);
   }
-  const request = parsed.data;
+  const request = await provenRequest(parsed.data, job, options);
   const unknown = unknownOptions(request);
   if (unknown.length > 0)
     options.onError(
@@ -138,6 +142,39 @@ export async function performIngest(
   return result.outcome;
 }
 
+/**
+ * The request, if it is one to be done: a scheduled one is what the schedule says, at one of its times; one that was asked for
+ * is signed where there is a key.
+ * @throws UnrecoverableError which ends the job
+ */
+async function provenRequest(request: IngestRequest, job: Job, options: Performing): Promise<IngestRequest> {
+  const { pipeline, kind } = request;
+  const refuse = (message: string): never => {
+    options.onError(message);
+    throw new UnrecoverableError(message);
+  };
+  if (kind === 'scheduled') {
+    const tickMs = tickOfJobId(pipeline, job.id);
+    const record = (await storeOf(options).read()).records.get(pipeline);
+    if (tickMs !== null && record !== undefined && isTickOf(record, tickMs))
+      return scheduledRequest(pipeline, record.overlap);
+    return refuse(
+      `An ingest of ${pipeline} is in the queue that no schedule asks for: it is dropped. Its schedule was changed meanwhile, or ` +
+        `something else writes to this Redis.`,
+    );
+  }
+  try {
+    assertRequestSigned(job.data, job.id, options.signingKeys ?? null);
+    return request;
+  } catch (error) {
+    return refuse(`Refused an ingest of ${pipeline}: ${messageOf(error)}`);
+  }
+}
+
+function storeOf({ redis, prefix, signingKeys = null }: IngestJobsOptions): ScheduleStore {
+  return new ScheduleStore(redis, prefix, signingKeys);
+}
+
 /** @throws EmbedlineError REDIS_UNSUITABLE when the clocks are too far apart */
 export async function assertClock(options: IngestJobsOptions): Promise<void> {
   const skewMs = Math.abs(Date.now() - (await redisNow(options)));
@@ -160,7 +197,7 @@ async function isServedElsewhere(pipeline: string, options: IngestJobsOptions): 
 
 /** True for a time that was served already, or after which another one has come: several that were missed are one ingest. */
 async function isPast(pipeline: string, tickMs: number, options: IngestJobsOptions): Promise<boolean> {
-  const { records, served } = await new ScheduleStore(options.redis, options.prefix).read();
+  const { records, served } = await storeOf(options).read();
   const servedMs = served.get(pipeline) ?? null;
   const nowMs = await redisNow(options);
   if (servedMs !== null && servedMs >= tickMs && servedMs <= nowMs) return true;
@@ -170,15 +207,14 @@ async function isPast(pipeline: string, tickMs: number, options: IngestJobsOptio
 
 /** However long Redis is away: an ingest that nobody noted would be done again. */
 async function record(pipeline: string, result: IngestResult, options: Performing): Promise<void> {
-  const { redis, prefix, keys, signal, onError } = options;
+  const { redis, keys, signal, onError } = options;
   const outages = new Outages({ onChange: (outage) => outage !== null && onError(outage.reason) });
   const doing = `Noting how the ingest of ${pipeline} ended`;
   await outages.waitOut(async () => {
     try {
       await redis.hset(keys.ingestResults, pipeline, JSON.stringify(result));
       if (result.scheduledForMs === null) return;
-      const store = new ScheduleStore(redis, prefix);
-      await store.markServed(pipeline, result.scheduledForMs, await redisNow(options));
+      await storeOf(options).markServed(pipeline, result.scheduledForMs, await redisNow(options));
     } catch (error) {
       throw redisFailure(doing, error);
     }
@@ -202,9 +238,8 @@ async function toDelayed(job: Job, untilMs: number, token: string | undefined): 
   throw new DelayedError();
 }
 
-/** When a scheduled job was due; embedline 0.1 made them by a Job Scheduler of BullMQ. */
+/** When a scheduled job was due. */
 function scheduledFor(job: Job): number | null {
-  if (job.repeatJobKey !== undefined) return job.opts.prevMillis ?? null;
   const { pipeline } = job.data as Partial<IngestRequest>;
   return typeof pipeline === 'string' ? tickOfJobId(pipeline, job.id) : null;
 }

@@ -76,6 +76,11 @@ export function dueTick(record: ScheduleRecord, servedMs: number | null, nowMs: 
   return owedMs !== null && owedMs > served && owedMs <= nowMs ? owedMs : null;
 }
 
+/** Whether the schedule is due at this very time, or owes it from the one before. */
+export function isTickOf(record: ScheduleRecord, tickMs: number): boolean {
+  return record.owedMs === tickMs || latestFireTime(record, tickMs - 1, tickMs) === tickMs;
+}
+
 /** What another timetable makes of a record: what is due by the one before stays due. */
 export function replaceTimetable(
   before: ScheduleRecord | null,

@@ -4,6 +4,8 @@ import { assertNotNewer } from '../format-version.ts';
 import { newerVersionOfStored, parseStored } from '../redis/stored-value.ts';
 import { runKeys, type RunKeys } from '../run/run-keys.ts';
 import { runScript, script } from '../run/run-scripts.ts';
+import { isSigned, withoutSignature, withSignature } from '../signing/signed-value.ts';
+import type { SigningKeys } from '../signing/signing-keys.ts';
 import { storedTimeMs } from '../stored-numbers.ts';
 import { ingestRequestSchema } from './ingest-request.ts';
 import {
@@ -38,6 +40,8 @@ export interface ScheduleSnapshot {
 export interface StoredSchedules extends ScheduleSnapshot {
   /** Pipelines whose schedule a newer program has set: it is left to its servers. */
   readonly newer: readonly string[];
+  /** Pipelines whose schedule is not signed with the key, or is and there is none: nobody runs them here. */
+  readonly refused: readonly string[];
 }
 
 const pipelineSchema = ingestRequestSchema.shape.pipeline;
@@ -47,8 +51,11 @@ const timeSchema = z.coerce.number().pipe(storedTimeMs);
 export class ScheduleStore {
   readonly #redis: RedisConnection;
   readonly #keys: RunKeys;
+  readonly #signingKeys: SigningKeys | null;
 
-  constructor(redis: RedisConnection, prefix: string) {
+  /** @param signingKeys sign what is written, and decide what is read; null for none */
+  constructor(redis: RedisConnection, prefix: string, signingKeys: SigningKeys | null = null) {
+    this.#signingKeys = signingKeys;
     this.#redis = redis;
     this.#keys = runKeys(prefix);
   }
@@ -59,8 +66,11 @@ export class ScheduleStore {
       this.#redis.hgetall(this.#keys.servedTicks),
     ]);
     return {
-      records: parseFields(records, (text) => parseStored(text, scheduleRecordSchema)),
+      records: parseFields(records, (text, pipeline) => this.#parse(text, pipeline)),
       served: parseFields(served, (text) => timeSchema.safeParse(text).data ?? null),
+      refused: [
+        ...parseFields(records, (text, pipeline) => (this.#isRefused(text, pipeline) ? true : null)).keys(),
+      ],
       newer: [...parseFields(records, (text) => newerVersionOfStored(text, SCHEDULE_VERSION)).keys()],
     };
   }
@@ -78,14 +88,30 @@ export class ScheduleStore {
     for (;;) {
       const text = (await this.#redis.hget(this.#keys.schedules, pipeline)) ?? '';
       assertNotNewer(`The schedule of ${pipeline}`, parseStored(text, z.unknown()), SCHEDULE_VERSION);
-      const before = parseStored(text, scheduleRecordSchema);
+      const before = this.#parse(text, pipeline);
       const served = timeSchema.safeParse(await this.#redis.hget(this.#keys.servedTicks, pipeline));
       const after = change(before, served.data ?? null);
       if (after === undefined) return before;
-      const next = after === null ? '' : JSON.stringify(after);
+      const next = after === null ? '' : this.#encode(after, pipeline);
       if ((await runScript(this.#redis, REPLACE, [this.#keys.schedules], [pipeline, text, next])) === 1)
         return after;
     }
+  }
+
+  /** With the pipeline, so that the schedule of one is none of another. */
+  #encode(record: ScheduleRecord, pipeline: string): string {
+    const signed = withSignature('schedule', { pipeline, ...withoutSignature(record) }, this.#signingKeys);
+    const { pipeline: _pipeline, ...stored } = signed;
+    return JSON.stringify(stored);
+  }
+
+  #parse(text: string, pipeline: string): ScheduleRecord | null {
+    return this.#isRefused(text, pipeline) ? null : parseStored(text, scheduleRecordSchema);
+  }
+
+  #isRefused(text: string, pipeline: string): boolean {
+    const value = parseStored(text, z.looseObject({}));
+    return value !== null && !isSigned('schedule', { pipeline, ...value }, this.#signingKeys);
   }
 
   /** Notes that the ingest which was due then has ended; an earlier time changes nothing. */
@@ -114,11 +140,11 @@ export class ScheduleStore {
 
 function parseFields<T>(
   fields: Readonly<Record<string, string>>,
-  parse: (text: string) => T | null,
+  parse: (text: string, pipeline: string) => T | null,
 ): Map<string, T> {
   return new Map(
     Object.entries(fields).flatMap(([pipeline, text]) => {
-      const parsed = pipelineSchema.safeParse(pipeline).success ? parse(text) : null;
+      const parsed = pipelineSchema.safeParse(pipeline).success ? parse(text, pipeline) : null;
       return parsed === null ? [] : [[pipeline, parsed] as const];
     }),
   );

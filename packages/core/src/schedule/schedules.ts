@@ -23,6 +23,8 @@ import {
   type Schedule,
   type ScheduleSource,
 } from './schedule-record.ts';
+import type { SigningKeys } from '../signing/signing-keys.ts';
+import { signRequest } from './signed-request.ts';
 import { ScheduleStore } from './schedule-store.ts';
 import { listServers } from './server-registry.ts';
 
@@ -42,6 +44,8 @@ export interface SchedulesOptions {
   readonly prefix: string;
   /** Milliseconds since the epoch; for tests. Defaults to the clock of Redis. */
   readonly now?: () => number;
+  /** Sign what is written, and decide what is listed. Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 /**
@@ -52,15 +56,17 @@ export class Schedules {
   readonly #queue: Queue;
   readonly #redis: RedisConnection;
   readonly #prefix: string;
+  readonly #signingKeys: SigningKeys | null;
   readonly #keys: RunKeys;
   readonly #store: ScheduleStore;
   readonly #now: () => Promise<number>;
 
-  constructor({ connection, prefix, now }: SchedulesOptions) {
+  constructor({ connection, prefix, now, signingKeys = null }: SchedulesOptions) {
+    this.#signingKeys = signingKeys;
     this.#keys = runKeys(prefix);
     this.#redis = connection;
     this.#prefix = prefix;
-    this.#store = new ScheduleStore(connection, prefix);
+    this.#store = new ScheduleStore(connection, prefix, signingKeys);
     this.#now = now === undefined ? () => redisNowMs(connection, this.#keys.schedules) : async () => now();
     this.#queue = new Queue(this.#keys.ingestQueueName, { connection, prefix });
     // Without a listener an 'error' event would end the process; the connection reports its own trouble.
@@ -76,7 +82,7 @@ export class Schedules {
   async set(schedule: Schedule, file: FileSays | null = null): Promise<void> {
     assertCron(schedule);
     await this.#ask('Setting a schedule in Redis', async () => {
-      await adoptJobSchedulers(this.#queue, this.#store);
+      await this.#adopt();
       const nowMs = await this.#now();
       await this.#store.change(schedule.pipeline, (before, servedMs) =>
         replaceTimetable(before, schedule, sourceOfCommand(schedule, file, before), servedMs, nowMs),
@@ -87,7 +93,7 @@ export class Schedules {
   /** @returns false when there was none */
   remove(pipeline: string): Promise<boolean> {
     return this.#ask('Removing a schedule from Redis', async () => {
-      await adoptJobSchedulers(this.#queue, this.#store);
+      await this.#adopt();
       let existed = false;
       await this.#store.change(pipeline, (before) => {
         existed = before !== null;
@@ -102,10 +108,18 @@ export class Schedules {
     return this.#ask('Reading the schedules from Redis', async () => (await this.#store.read()).newer);
   }
 
+  /** Names of schedules that no server runs, since embedline did not set them, or not with the same key. */
+  refused(): Promise<readonly string[]> {
+    return this.#ask('Reading the schedules from Redis', async () => {
+      const schedulers = await this.#adopt();
+      return [...new Set([...schedulers, ...(await this.#store.read()).refused])].sort();
+    });
+  }
+
   /** By pipeline. */
   async list(): Promise<ListedSchedule[]> {
     return this.#ask('Reading the schedules from Redis', async () => {
-      await ifAllowed(adoptJobSchedulers(this.#queue, this.#store));
+      await ifAllowed(this.#adopt());
       const nowMs = await this.#now();
       const { records } = await this.#store.read();
       const results = await this.#redis.hgetall(this.#keys.ingestResults);
@@ -134,10 +148,16 @@ export class Schedules {
       options: { ...options },
     };
     const jobId = `detached-${randomUUID()}`;
+    const signed = signRequest(data, jobId, this.#signingKeys);
     await this.#ask('Asking for an ingest in Redis', () =>
-      this.#queue.add('ingest', data, { ...INGEST_JOB_OPTIONS, jobId }),
+      this.#queue.add('ingest', signed, { ...INGEST_JOB_OPTIONS, jobId }),
     );
     return jobId;
+  }
+
+  #adopt(): Promise<string[]> {
+    const refuseAll = this.#signingKeys !== null;
+    return adoptJobSchedulers({ queue: this.#queue, store: this.#store, refuseAll });
   }
 
   async close(): Promise<void> {

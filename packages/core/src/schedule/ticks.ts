@@ -1,5 +1,7 @@
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '../redis/connection.ts';
+import type { SigningKeys } from '../signing/signing-keys.ts';
+import { safeText } from '../safe-text.ts';
 import { messageOf } from '../errors.ts';
 import { runKeys } from '../run/run-keys.ts';
 import { adoptJobSchedulers } from './adopt-job-schedulers.ts';
@@ -19,6 +21,8 @@ export interface TicksOptions {
   readonly onError: (message: string) => void;
   /** Longest time between two looks. Defaults to 5,000. */
   readonly lookEveryMs?: number | undefined;
+  /** Defaults to none. */
+  readonly signingKeys?: SigningKeys | null | undefined;
 }
 
 /** A job that is there already is asked for again only after this long: it may have gone with Redis' data. */
@@ -29,8 +33,9 @@ const ASK_AGAIN_MS = 60_000;
  * job of a time has the same id everywhere, and the time counts as served only when the ingest has ended.
  */
 export function startTicks(options: TicksOptions): { close(): Promise<void> } {
-  const { redis, prefix, now, onError, lookEveryMs = 5_000 } = options;
-  const store = new ScheduleStore(redis, prefix);
+  const { redis, prefix, now, onError, lookEveryMs = 5_000, signingKeys = null } = options;
+  const store = new ScheduleStore(redis, prefix, signingKeys);
+  const tellRefused = refusedOnce(onError);
   const queue = new Queue(runKeys(prefix).ingestQueueName, { connection: redis, prefix });
   // Without a listener an 'error' event would end the process; the connection reports its own trouble.
   queue.on('error', () => undefined);
@@ -50,9 +55,10 @@ export function startTicks(options: TicksOptions): { close(): Promise<void> } {
   };
   /** @returns milliseconds until the next look */
   const look = async () => {
-    await adoptJobSchedulers(queue, store);
+    const schedulers = await adoptJobSchedulers({ queue, store, refuseAll: signingKeys !== null });
     const nowMs = await now();
-    const { records, served } = await store.read();
+    const { records, served, refused } = await store.read();
+    tellRefused([...schedulers, ...refused]);
     let waitMs = lookEveryMs;
     for (const [pipeline, record] of records) {
       if (!options.serves(pipeline)) continue;
@@ -84,5 +90,22 @@ export function startTicks(options: TicksOptions): { close(): Promise<void> } {
       await looking;
       await queue.close();
     },
+  };
+}
+
+/** Names that are remembered, so that each is told once. */
+const MAX_TOLD = 1_000;
+
+function refusedOnce(tell: (message: string) => void): (names: readonly string[]) => void {
+  const told = new Set<string>();
+  return (names) => {
+    for (const name of names) {
+      if (told.has(name) || told.size >= MAX_TOLD) continue;
+      told.add(name);
+      tell(
+        `Refused the schedule ${JSON.stringify(safeText(name.slice(0, 200)))}: it was not set by embedline, or not with the key of ` +
+          `this server. It is never run. embedline schedule list shows all of them.`,
+      );
+    }
   };
 }
