@@ -24,5 +24,9 @@ export function printError(error: unknown, { json, pipeline, context }: ErrorOut
   }
   stderr.write(`${style.red('error:')} ${message}\n`);
   if (error instanceof EmbedlineError || !(error instanceof Error)) return;
-  stderr.write(`${style.dim(redactSecrets(error.stack ?? ''))}\nThis is a bug in embedline.\n`);
+  const stack = redactSecrets(error.stack ?? '')
+    .split('\n')
+    .map(safeText)
+    .join('\n');
+  stderr.write(`${style.dim(stack)}\nThis is a bug in embedline.\n`);
 }

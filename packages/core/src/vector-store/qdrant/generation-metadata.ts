@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { storedModelSpecSchema } from '../../embedder/model-spec.ts';
 import { EmbedlineError } from '../../errors.ts';
+import { textOf } from '../stored-scalar.ts';
 import type { Generation, GenerationManifest } from '../vector-store.ts';
 
 /** Qdrant merges metadata by its top keys: what changes by itself has a key of its own. */
@@ -79,7 +80,7 @@ export function fromMetadata(
   const pipelines = Object.fromEntries(
     Object.entries(record.data)
       .filter(([key]) => key.startsWith(PIPELINE_KEY))
-      .map(([key, fingerprint]) => [key.slice(PIPELINE_KEY.length), String(fingerprint)]),
+      .map(([key, fingerprint]) => [key.slice(PIPELINE_KEY.length), textOf(fingerprint)]),
   );
   const publishedAt = record.data[PUBLISHED_KEY];
   const manifest: GenerationManifest = {

@@ -1,5 +1,6 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 import { readPayload, toHit, toStoredPoint } from '../stored-payload.ts';
+import { numberOf } from '../stored-scalar.ts';
 import { readFingerprint } from '../stored-point.ts';
 import type { SearchHit, StoredFingerprint, StoredPoint } from '../vector-store.ts';
 import { VECTOR_NAME } from './write-bodies.ts';
@@ -20,7 +21,7 @@ export function readRecord({ id, payload, vector }: Schemas['Record']): StoredPo
   return toStoredPoint(
     String(id),
     readPayload(payload),
-    Float32Array.from(Array.isArray(numbers) ? numbers.map(Number) : []),
+    Float32Array.from(Array.isArray(numbers) ? numbers.map(numberOf) : []),
   );
 }
 

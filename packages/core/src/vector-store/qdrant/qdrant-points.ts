@@ -22,6 +22,7 @@ import { inParallel } from './in-parallel.ts';
 import { MetadataIndexes } from './metadata-indexes.ts';
 import { FINGERPRINT_FIELDS, readRecord, readScored, toFingerprint } from './point-records.ts';
 import { hitsOf, pointsById } from '../stored-payload.ts';
+import { numberOf, textOf } from '../stored-scalar.ts';
 import { byDocument, byPipeline, notNewerThan } from './qdrant-filter.ts';
 import { sendFiltered } from './served-filter.ts';
 import { payloadBodies, staleBodies, upsertBodies, VECTOR_NAME } from './write-bodies.ts';
@@ -74,7 +75,7 @@ export class QdrantPoints implements GenerationPoints {
         (client) => client.scroll(this.#name, request),
         { signal },
       );
-      for (const { id, payload } of points) found.set(String(payload?.['text_hash']), String(id));
+      for (const { id, payload } of points) found.set(textOf(payload?.['text_hash']), String(id));
       if (points.length === 0 || (next_page_offset ?? null) === null) return found;
       wanted = wanted.filter((hash) => !found.has(hash));
     }
@@ -141,9 +142,9 @@ export class QdrantPoints implements GenerationPoints {
     for await (const page of this.#scroll(filter, fields, SCAN_PAGE, signal)) {
       yield page.map(({ id, payload }) => ({
         id: String(id),
-        documentId: String(payload?.['document_id']),
-        chunkIndex: Number(payload?.['chunk_index']),
-        ...(withStart ? { start: Number(payload?.['start']) } : {}),
+        documentId: textOf(payload?.['document_id']),
+        chunkIndex: numberOf(payload?.['chunk_index']),
+        ...(withStart ? { start: numberOf(payload?.['start']) } : {}),
       }));
     }
   }

@@ -103,9 +103,12 @@ export function translateErrors<T>(file: string, operation: () => T): T {
     return operation();
   } catch (cause) {
     const code = (cause as { errcode?: number }).errcode;
-    if (code === undefined) throw cause;
     const wrap = (kind: 'STORE_BUSY' | 'STORE_FULL' | 'STORE_UNSUITABLE', text: string, retryable: boolean) =>
       new EmbedlineError(kind, text, { cause, retryable });
+    // A whole number that is too large for one of JavaScript: embedline writes none.
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_OUT_OF_RANGE')
+      throw wrap('STORE_UNSUITABLE', damaged(file), false);
+    if (code === undefined) throw cause;
     switch (code & 0xff) {
       case 5: // SQLITE_BUSY
       case 6: // SQLITE_LOCKED
@@ -132,10 +135,8 @@ export function translateErrors<T>(file: string, operation: () => T): T {
       case 11: // SQLITE_CORRUPT
       case 26: // SQLITE_NOTADB
         throw wrap('STORE_UNSUITABLE', damaged(file), false);
-      case 1: // SQLITE_ERROR, which is also what a function answers to a value that it cannot take
-        if (/malformed JSON|JSON path|vector|integer overflow/i.test((cause as Error).message))
-          throw wrap('STORE_UNSUITABLE', damaged(file), false);
-        throw cause;
+      case 1: // SQLITE_ERROR: a table or column is missing, or a function was given what it cannot take
+      case 18: // SQLITE_TOOBIG
       case 20: // SQLITE_MISMATCH
         throw wrap('STORE_UNSUITABLE', damaged(file), false);
       default:

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { ChunkRecord } from '../../document.ts';
 import { EmbedlineError } from '../../errors.ts';
@@ -145,7 +145,7 @@ export class SqlitePoints implements GenerationPoints {
       `SELECT id, pipeline, document_id, chunk_index${start} FROM point WHERE ${conditions.join(' AND ')} ` +
       `ORDER BY pipeline, document_id, chunk_index, id LIMIT ${SCAN_PAGE}`;
     const wanted = [pipeline, documentId].filter((value) => value !== undefined);
-    let after: (string | number)[] = [pipeline ?? '', documentId ?? '', -1, ''];
+    let after: SQLInputValue[] = [pipeline ?? '', documentId ?? '', -1, ''];
     for (;;) {
       const rows = await this.#all(sql, [...after, ...wanted], options);
       const last = rows.at(-1);
@@ -157,7 +157,8 @@ export class SqlitePoints implements GenerationPoints {
         ...(withStart ? { start: Number(row['start']) } : {}),
       }));
       const { pipeline: inPipeline, document_id, chunk_index, id } = last;
-      after = [String(inPipeline), String(document_id), Number(chunk_index), String(id)];
+      // As they are: a blob is after every text, whatever it would be as one.
+      after = [inPipeline, document_id, chunk_index, id] as SQLInputValue[];
       await yieldToEventLoop();
     }
   }
@@ -219,7 +220,7 @@ export class SqlitePoints implements GenerationPoints {
 
   async #all(
     sql: string,
-    values: readonly (string | number)[],
+    values: readonly SQLInputValue[],
     { signal }: ReadOptions,
   ): Promise<Record<string, unknown>[]> {
     this.#assertOpen(signal);
