@@ -78,8 +78,8 @@ function* faults(text: string, chunks: readonly Chunk[], maxTokens: number, coun
 }
 
 test.each([
-  ['words', 1500, wordCounter],
-  ['tokens of the model', 250, tokenizer],
+  ['words', 1000, wordCounter],
+  ['tokens of the model', 150, tokenizer],
 ] as const)(
   'chunks of any text are slices of it, within the limit, and leave nothing out: %s, %i cases',
   (_, cases, counter) => {
