@@ -1,4 +1,4 @@
-import { isUtf8Prefix } from './encoding-problem.ts';
+import { isUtf8Prefix } from './decodes.ts';
 
 type Utf16 = 'utf-16le' | 'utf-16be';
 

@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import { analyse } from 'chardet';
+import { decodes, isUtf8Prefix } from './decodes.ts';
 import { knownEncoding } from './encoding-names.ts';
 import type { SourceEncoding } from './encodings.ts';
 
@@ -56,18 +56,4 @@ function isPlausible(bytes: Uint8Array, encoding: string): boolean {
   if (!encoding.startsWith('windows-125')) return true;
   const text = new TextDecoder(encoding).decode(bytes, { stream: true });
   return (text.match(WITHIN_WORDS)?.length ?? 0) <= MOST_WITHIN_WORDS;
-}
-
-/** Whether bytes that may be cut off are text of an encoding. */
-function decodes(bytes: Uint8Array, encoding: string): boolean {
-  try {
-    new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-export function isUtf8Prefix(bytes: Uint8Array): boolean {
-  return isUtf8(bytes) || decodes(bytes, 'utf-8');
 }
