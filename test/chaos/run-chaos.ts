@@ -99,7 +99,7 @@ async function endProducers(
     const recoveredWithinMs = await happen(Math.max(1, times));
     records.push({ name, times: Math.max(1, times), recoveredWithinMs, impossible: null });
   };
-  await record(KILLED, form === 'full' ? 20 : 2, (times) =>
+  await record(KILLED, form === 'full' ? 20 : 1, (times) =>
     killProducers({
       times,
       start: () => startFedIngest(corpus, Infinity, system.env),
@@ -107,7 +107,7 @@ async function endProducers(
       random: system.random,
     }),
   );
-  const signals = form === 'full' ? 10 : longFaultOf(seed) === null ? 2 : 0;
+  const signals = form === 'full' ? 10 : longFaultOf(seed) === null ? 1 : 0;
   await record(SIGNALLED, signals, (times) => signalGroups(times, system, corpus));
   return records;
 }

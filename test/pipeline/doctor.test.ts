@@ -254,3 +254,22 @@ test('a Node or SQLite that is too old is a problem', () => {
   expect(verdicts('24.14.9', '3.51.2')).toEqual(['ok', 'problem', 'problem']);
   expect(verdicts('25.0.0', '4.0.0')).toEqual(['ok', 'ok', 'ok']);
 });
+
+describe('14.3 signed schedules', () => {
+  test('are compared with the file by those with the key, and called refused by others', async () => {
+    const bench = await testBench({ EMBEDLINE_SIGNING_KEY: 'ab'.repeat(32) });
+    await writeFile(
+      join(bench.directory, 'embedline.config.json'),
+      JSON.stringify({
+        pipelines: { docs: { sources: ['x'], schedule: { cron: '0 3 * * *', timeZone: 'UTC' } } },
+      }),
+    );
+    expect(await runInProcess(bench, ['schedule', 'set', 'docs'])).toMatchObject({ code: 0 });
+    expect((await finding(bench, 'schedules')).found).toContain('no server that has it runs');
+    const other = await finding(bench, 'schedules', { EMBEDLINE_SIGNING_KEY: 'cd'.repeat(32) });
+    expect(other).toMatchObject({
+      verdict: 'problem',
+      found: '"docs" was not set by embedline, or with another signing key: it is never run.',
+    });
+  });
+});

@@ -1,4 +1,4 @@
-import { Releasers, type Finding, type RedisConnection, type VectorStore } from '@embedline/core';
+import { Releasers, signingKeysFor, type Finding, type VectorStore } from '@embedline/core';
 import type { Surroundings } from '../doctor/check.ts';
 import { CHECKS } from '../doctor/checks.ts';
 import { examine } from '../doctor/examine.ts';
@@ -41,12 +41,14 @@ function surroundingsOf(flags: DoctorFlags, context: CommandContext, releasers: 
   // What opening warns of, checks find themselves.
   const quietly = () => undefined;
   let file: Promise<ConfigFile | null> | undefined;
-  let redis: Promise<RedisConnection> | undefined;
+  let opened: ReturnType<typeof openRedis> | undefined;
   let store: Promise<VectorStore> | undefined;
+  const redis = () => (opened ??= openRedis(context, releasers, quietly));
   return {
     context,
     file: () => (file ??= loadConfigFile(context.cwd, flags.config, programsOf({}, context))),
-    redis: () => (redis ??= openRedis(context, releasers, quietly).then((opened) => opened.redis)),
+    redis: async () => (await redis()).redis,
+    signingKeys: async () => signingKeysFor(context.config, (await redis()).lease),
     store: () => (store ??= openStoreForReading(context, releasers, quietly)),
   };
 }

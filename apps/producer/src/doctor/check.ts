@@ -3,6 +3,7 @@ import {
   type ConnectedWorker,
   type Finding,
   type RedisConnection,
+  type SigningKeys,
   type VectorStore,
 } from '@embedline/core';
 import type { CommandContext } from '../commands/context.ts';
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly file: () => Promise<ConfigFile | null>;
   /** Rejects with the reason when Redis is not there. */
   readonly redis: () => Promise<RedisConnection>;
+  /** Those of the environment or of the private Redis; null for none. Rejects when Redis is not there. */
+  readonly signingKeys: () => Promise<SigningKeys | null>;
   /** Rejects with the reason when the store is not there. */
   readonly store: () => Promise<VectorStore>;
 }

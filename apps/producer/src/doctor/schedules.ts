@@ -10,23 +10,35 @@ export const schedules: Check = {
     withRedis(surroundings, async (redis) => {
       const file = await surroundings.file().catch(() => null);
       if (file === null) return [];
-      const set = new Schedules({ connection: redis, prefix: surroundings.context.config.prefix });
+      const { prefix } = surroundings.context.config;
+      const signingKeys = await surroundings.signingKeys();
+      const set = new Schedules({ connection: redis, prefix, signingKeys });
       try {
-        return compare(file, await set.list(), await set.newer());
+        const listed = await set.list();
+        return compare(file, { listed, newer: await set.newer(), refused: await set.refused() });
       } finally {
         await set.close();
       }
     }),
 };
 
-function compare(file: ConfigFile, listed: readonly ListedSchedule[], newer: readonly string[]): Finding[] {
+interface InRedis {
+  readonly listed: readonly ListedSchedule[];
+  /** Set by a newer version of embedline. */
+  readonly newer: readonly string[];
+  /** Not set by embedline, or with another key. */
+  readonly refused: readonly string[];
+}
+
+function compare(file: ConfigFile, { listed, newer, refused }: InRedis): Finding[] {
   const inRedis = new Map(listed.map((schedule) => [schedule.pipeline, schedule]));
   const findings = [
     ...listed.filter(({ pipeline }) => !file.pipelines.has(pipeline)).flatMap(examineForeign),
     ...[...file.pipelines].flatMap(([name, { schedule }]) =>
-      newer.includes(name) ? [] : compareOne(name, schedule, inRedis.get(name)),
+      newer.includes(name) || refused.includes(name) ? [] : compareOne(name, schedule, inRedis.get(name)),
     ),
     ...newer.map(setByNewer),
+    ...refused.map(refusedSchedule),
     ...listed.filter(({ pipeline, servers }) => file.pipelines.has(pipeline) && servers === 0).map(unserved),
   ];
   return findings.length > 0 ? findings : [ok('schedules', `${listed.length} set, as in the file`)];
@@ -49,6 +61,11 @@ function examineForeign({ pipeline, source, servers }: ListedSchedule): Finding[
 function setByNewer(pipeline: string): Finding {
   const found = `${pipeline} is scheduled by a newer version of embedline: servers of this version do not run it.`;
   return warning('schedules', found, 'Update embedline on this machine.');
+}
+
+function refusedSchedule(name: string): Finding {
+  const found = `${JSON.stringify(name.slice(0, 200))} was not set by embedline, or with another signing key: it is never run.`;
+  return problem('schedules', found, 'Compare EMBEDLINE_SIGNING_KEY with that of the servers.');
 }
 
 function unserved({ pipeline }: ListedSchedule): Finding {
