@@ -57,6 +57,7 @@ describe('doctor', () => {
       'version of workers',
       'vector store',
       'model',
+      'engine',
       'canary vectors',
       'inference',
     ]);

@@ -133,7 +133,7 @@ describe('runs list', () => {
     for (const command of [
       'runs list',
       'status',
-      'runs list --state running',
+      'runs list --state running,lost',
       'runs list --json',
       'status --json',
     ]) {

@@ -143,7 +143,8 @@ function parseLine(line: string): unknown {
   }
 }
 
-function flagsOf({ options }: IngestRequest): string[] {
+/** The flags of `embedline ingest` that a request stands for. Options that are not known mean nothing. */
+export function flagsOf({ options }: IngestRequest): string[] {
   return [
     ...(options.rebuild === true ? ['--rebuild'] : []),
     ...(options.reuse === false ? ['--no-reuse'] : []),

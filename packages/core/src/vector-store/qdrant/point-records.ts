@@ -20,11 +20,26 @@ export function readRecord({ id, payload, vector }: Schemas['Record']): StoredPo
   const numbers: unknown = (vector as Record<string, unknown> | null | undefined)?.[VECTOR_NAME];
   return toStoredPoint(
     String(id),
-    readPayload(payload),
+    readPayload(withNumbers(payload)),
     Float32Array.from(Array.isArray(numbers) ? numbers.map(numberOf) : []),
   );
 }
 
 export function readScored({ id, score, payload }: Schemas['ScoredPoint']): SearchHit | null {
-  return toHit(String(id), score, readPayload(payload));
+  return toHit(String(id), score, readPayload(withNumbers(payload)));
+}
+
+/** Qdrant's client reads whole numbers beyond 2^53 as BigInt. They were written as numbers, and become the same numbers again. */
+function withNumbers(payload: Schemas['Record']['payload']): unknown {
+  const metadata: unknown = payload?.['metadata'];
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return payload;
+  const fields = Object.entries(metadata).map(
+    ([name, value]: [string, unknown]) =>
+      [name, Array.isArray(value) ? value.map(numberOfBigInt) : numberOfBigInt(value)] as const,
+  );
+  return { ...payload, metadata: Object.fromEntries(fields) };
+}
+
+function numberOfBigInt(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
 }
