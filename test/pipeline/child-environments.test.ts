@@ -19,7 +19,7 @@ const OTHERS = {
 } as const;
 /** What is embedline's own, and for workers alone. */
 const OWN = {
-  EMBEDLINE_SIGNING_KEY: 'planted-signing-key',
+  EMBEDLINE_SIGNING_KEY: 'planted-signing-key-planted-signing-key-planted',
   HF_TOKEN: 'hf_planted',
   QDRANT_API_KEY: 'planted-qdrant',
 } as const;
