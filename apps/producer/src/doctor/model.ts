@@ -26,7 +26,7 @@ export const model: Check = {
     for (const { chosen, pinned } of await modelsOf(surroundings)) {
       const resolved = chosen.model;
       findings.push(describeModel(resolved, pinned));
-      findings.push(...describeChosenEngine(chosen, surroundings.context.config));
+      for (const finding of describeChosenEngine(chosen, surroundings.context.config)) findings.push(finding);
       for (const text of resolved.warnings)
         findings.push(warning('model', text, 'See "Which model" in the README.'));
       const more = [embedCanaries(resolved, surroundings), describeTuning(resolved, surroundings)];

@@ -43,7 +43,7 @@ export async function findUnchanged(
   let open = candidatesAmong(documents, options);
   const whole: Candidate[] = [];
   while (open.length > 0) {
-    whole.push(...open.filter(isWhole));
+    for (const candidate of open) if (isWhole(candidate)) whole.push(candidate);
     open = await lookUpMore(
       open.filter((candidate) => !isWhole(candidate)),
       options,

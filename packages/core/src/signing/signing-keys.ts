@@ -90,7 +90,7 @@ export interface EncryptionContext {
  * @throws RangeError that says what is wrong, never a key
  */
 export function parseSigningKeys(text: string): Buffer[] {
-  const parts = text.trim().split(/\s*,\s*/);
+  const parts = text.split(',').map((part) => part.trim());
   if (parts.length > MAX_KEYS) throw new RangeError(`expected at most ${MAX_KEYS} keys`);
   return parts.map((part, index) => {
     const key = decodeKey(part);

@@ -52,7 +52,7 @@ function readTensor(message: Uint8Array): OnnxTensor {
   let [name, type] = ['', 0];
   let raw = EMPTY;
   for (const field of fieldsOf(message)) {
-    if (field.number === 1) shape.push(...numbersOf(field));
+    if (field.number === 1) for (const size of numbersOf(field)) shape.push(size);
     if (field.number === 2) type = field.value;
     if (field.number === 8) name = textOf(field);
     if (field.number === 9 || field.number === 4) raw = field.bytes;
