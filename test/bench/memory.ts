@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { renderTable } from '../../apps/producer/src/terminal/table.ts';
-import { seededRandom } from '../chaos/corpus.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { BenchSystem, type ProgressSample } from './system.ts';
 
 const BYTES_PER_RECORD = 5_000;

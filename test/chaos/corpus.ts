@@ -1,3 +1,5 @@
+import { seededRandom } from '../support/seeded-random.ts';
+
 /** A corpus that is a function of its seed: one chunk to a document; a few cannot be embedded, fewer kill who tries. */
 export interface ChaosCorpus {
   record(index: number): { readonly id: string; readonly text: string };
@@ -28,16 +30,5 @@ export function chaosCorpus(seed: number): ChaosCorpus {
       const text = `Text ${index}. ${poison(index)}${words.join(' ')}.`;
       return { id: `d-${index}`, text };
     },
-  };
-}
-
-/** mulberry32, a public-domain generator by Tommy Ettinger: small, and the same on every machine. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

@@ -4,7 +4,8 @@ import { announceWorker, encodeJob, EmbedlineError, RunLedger, runKeys, Schedule
 import { acquireRunLock } from '../../packages/core/src/run/run-lock.ts';
 import { announceServer, listServers } from '../../packages/core/src/schedule/server-registry.ts';
 import { runInProcess } from '../support/in-process-cli.ts';
-import { mutateText, pick, seededRandom, STEERING, type Random } from '../support/mutate.ts';
+import { mutateText, pick, STEERING } from '../support/mutate.ts';
+import { seededRandom, type Random } from '../support/seeded-random.ts';
 import { chunkOf, MANIFEST } from '../support/points.ts';
 import { testPrefix, testRedis } from '../support/redis.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

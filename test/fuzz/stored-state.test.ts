@@ -23,11 +23,13 @@ import { measuredRate } from '../../apps/producer/src/plan/measured-rates.ts';
 import { hitJson, renderHits } from '../../apps/producer/src/terminal/hits.ts';
 import { safeJson } from '../../apps/producer/src/terminal/safe-text.ts';
 import { styleFor } from '../../apps/producer/src/terminal/style.ts';
-import { mutateBytes, mutateText, mutateValue, pick, seededRandom, STEERING } from '../support/mutate.ts';
+import { mutateBytes, mutateText, mutateValue, pick, STEERING } from '../support/mutate.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { chunkOf, MANIFEST, pointOf, vectorOf } from '../support/points.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { treeOf } from '../support/tree.ts';
+import { RUN } from '../support/run-of.ts';
 
 /** Embedline's own errors are an answer, if nothing in them would steer a terminal but line ends. */
 function assertOwn(error: unknown, what: () => string): void {
@@ -231,12 +233,7 @@ describe('fuzz of stored data', () => {
     const spec = {
       version: 2,
       runId: 'r',
-      pipeline: 'docs',
-      collection: 'docs',
-      storeKind: 'sqlite',
-      generation: { collection: 'docs', name: 'docs--g1-00000000', identity: 'x' },
-      model: MANIFEST.model,
-      runSequence: 1,
+      ...RUN,
       startedAtMs: 1,
     };
     const holder = { host: 'h', pid: 1, runId: 'r', sinceMs: 1, pidSpace: 'x', rememberMs: 1 };

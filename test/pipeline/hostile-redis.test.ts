@@ -16,9 +16,10 @@ import { OpenRuns } from '../../apps/worker/src/open-runs.ts';
 import { flagsOf } from '../../apps/producer/src/serve/ingest-process.ts';
 import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { testBench } from '../support/cli.ts';
-import { chunkOf, MANIFEST } from '../support/points.ts';
+import { chunkOf } from '../support/points.ts';
 import { testPrefix, testRedis } from '../support/redis.ts';
 import { temporaryDirectory, until } from '../support/temporary.ts';
+import { RUN } from '../support/run-of.ts';
 
 const STEADY = fileURLToPath(new URL('../fixtures/tiny-models/steady', import.meta.url));
 /** What somebody may have written where a value of ours is expected. */
@@ -31,12 +32,7 @@ async function planted() {
   const create = (runId: string) =>
     ledger.create({
       runId,
-      pipeline: 'docs',
-      collection: 'docs',
-      storeKind: 'sqlite',
-      generation: { collection: 'docs', name: 'docs--g1-00000000', identity: 'x' },
-      model: MANIFEST.model,
-      runSequence: 1,
+      ...RUN,
     });
   return { redis, prefix, ledger, create, keys: runKeys(prefix), spec: await create('good') };
 }

@@ -1,26 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
-import { openSqliteStore } from '../../packages/core/src/vector-store/sqlite/sqlite-store.ts';
 import { jsonl } from '../support/cli.ts';
 import { fakeModel } from '../support/fake-embedder.ts';
 import { forgetfulStore } from '../support/faulty-store.ts';
 import { inProcess } from '../support/in-process.ts';
-import { startQdrantDouble } from '../support/qdrant-double/server.ts';
+import { STORES } from '../support/publishing-bench.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-test.each([
-  ['SQLite', async () => openSqliteStore({ directory: await temporaryDirectory() })],
-  [
-    'Qdrant (double)',
-    async () => {
-      const double = await startQdrantDouble();
-      onTestFinished(() => double.close());
-      return openQdrantStore({ url: double.url });
-    },
-  ],
-] as const)('a generation that lacks points is not published: %s', async (_, open) => {
+test.each(STORES)('a generation that lacks points is not published: %s', async (_, open) => {
   const store = await open();
   onTestFinished(() => store.close());
   const cwd = await temporaryDirectory();

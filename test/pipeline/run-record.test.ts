@@ -9,10 +9,10 @@ import {
 } from '@embedline/core';
 import { describe, expect, test } from 'vitest';
 import { loseAnswers } from '../support/lose-answers.ts';
-import { MANIFEST } from '../support/points.ts';
 import { privateRedis } from '../support/private-redis.ts';
 import { testPrefix, testRedis } from '../support/redis.ts';
 import { until } from '../support/temporary.ts';
+import { RUN } from '../support/run-of.ts';
 
 const THIRTY_DAYS = 30 * 24 * 3600;
 
@@ -21,12 +21,7 @@ async function newRun(redis: RedisConnection = testRedis(), prefix = testPrefix(
   const runId = `run-${randomUUID().slice(0, 8)}`;
   await ledger.create({
     runId,
-    pipeline: 'docs',
-    collection: 'docs',
-    storeKind: 'sqlite',
-    generation: { collection: 'docs', name: 'docs--g1-00000000', identity: 'x' },
-    model: MANIFEST.model,
-    runSequence: 1,
+    ...RUN,
   });
   const complete = (batchIndex: number, on: RunLedger = ledger) =>
     on.completeBatch({

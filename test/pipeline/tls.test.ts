@@ -1,9 +1,8 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { probeRedis } from '@embedline/core';
 import { QdrantConnection } from '../../packages/core/src/vector-store/qdrant/connection.ts';
 import { openQdrantStore } from '../../packages/core/src/vector-store/qdrant/qdrant-store.ts';
+import { freePort } from '../support/free-port.ts';
 import { testBench } from '../support/cli.ts';
 import { privateRedis } from '../support/private-redis.ts';
 import { startQdrantDouble } from '../support/qdrant-double/server.ts';
@@ -26,15 +25,6 @@ async function redisWithTls({ authority, certificate, key }: Certificates): Prom
   url.hostname = 'localhost';
   url.port = String(port);
   return url;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function qdrantWithTls(certificates: Certificates) {

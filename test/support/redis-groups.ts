@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connectRedis, type RedisConnection } from '@embedline/core';
 import { onTestFinished } from 'vitest';
-import { freePort, startRedisProcess, type RedisProcess } from './redis-process.ts';
+import { freePort } from './free-port.ts';
+import { startRedisProcess, type RedisProcess } from './redis-process.ts';
 import { temporaryDirectory, until } from './temporary.ts';
 
 const run = promisify(execFile);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { freePort } from './free-port.ts';
 import { temporaryDirectory, until } from './temporary.ts';
 
 export interface RedisProcess {
@@ -13,15 +14,6 @@ export interface RedisProcess {
   freeze(): void;
   /** Starts it again from what it left in its directory, with other settings if they are given. */
   restart(args?: readonly string[]): Promise<void>;
-}
-
-export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /**

@@ -2,12 +2,12 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, stat, truncate, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis, EmbedlineError, probeRedis, type RedisConnection } from '@embedline/core';
 import { locateServer } from '../../packages/core/src/redis/locate-server.ts';
+import { freePort } from './free-port.ts';
 
 /** A Redis with an append-only file that may be filled, killed and started again. */
 export interface RedisServer {
@@ -87,15 +87,6 @@ function settings(folder: string, port: number, password: string): string {
     'logfile redis.log',
     '',
   ].join('\n');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function sizes(folder: string): Promise<Map<string, number>> {

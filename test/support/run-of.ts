@@ -1,6 +1,16 @@
 import { FORMAT_VERSION, NO_PRODUCER_COUNTS, type RunProgress } from '@embedline/core';
 import { MANIFEST } from './points.ts';
 
+/** What a run is of, as its producer says it. */
+export const RUN = {
+  pipeline: 'docs',
+  collection: 'docs',
+  storeKind: 'sqlite',
+  generation: { collection: 'docs', name: 'docs--g1-00000000', identity: 'x' },
+  model: MANIFEST.model,
+  runSequence: 1,
+} as const;
+
 /** A run in the middle of its work, as the record of it would say. */
 export function runOf(
   changes: Partial<RunProgress> & { counts?: Partial<RunProgress['producer']> },
@@ -10,12 +20,7 @@ export function runOf(
     spec: {
       version: FORMAT_VERSION,
       runId: 'r1',
-      pipeline: 'docs',
-      collection: 'docs',
-      storeKind: 'sqlite',
-      generation: { collection: 'docs', name: 'docs--g1-00000000', identity: 'x' },
-      model: MANIFEST.model,
-      runSequence: 1,
+      ...RUN,
       startedAtMs: 1_000_000,
     },
     state: 'running',

@@ -1,21 +1,10 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectRedis } from '@embedline/core';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/temporary.ts';
 
-/** A port at which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-const port = await closedPort();
+const port = await freePort();
 const KINDS = [
   ['a server', `redis://127.0.0.1:${port}`],
   ['Sentinels', `redis+sentinel://127.0.0.1:${port}/mymaster`],
