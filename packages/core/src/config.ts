@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { InstructionSet } from '@embedline/kernel';
+import { INSTRUCTION_SETS, type InstructionSet } from '@embedline/kernel/instruction-set-names';
 import { DEFAULT_PREFIX } from './default-prefix.ts';
 import { DEFAULT_HUB, type HubOptions } from './embedder/hub/hub-access.ts';
 import { EmbedlineError } from './errors.ts';
@@ -11,16 +11,6 @@ import { readSigningKeys } from './signing/read-signing-keys.ts';
 import type { SigningKeys } from './signing/signing-keys.ts';
 import { NO_STATE_FOLDER, projectFolder, usersStateFolder } from './state/state-location.ts';
 import { parseRedisUrl, redisUrlProblem } from './redis/parse-url.ts';
-
-const INSTRUCTION_SETS = [
-  'amx-int8',
-  'avx512-vnni',
-  'avx-vnni',
-  'avx2',
-  'neon-dotprod',
-  'wasm-simd',
-  'plain',
-] as const satisfies readonly InstructionSet[];
 
 /** Every environment variable that embedline reads, with its meaning; README and the compose file are checked against it. */
 export const environmentVariables = {

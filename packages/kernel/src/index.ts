@@ -1,6 +1,7 @@
 export { ARITHMETIC_VERSION } from './arithmetic-version.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
-export { listInstructionSets, type InstructionSet, type InstructionSetState } from './instruction-sets.ts';
+export type { InstructionSet } from './instruction-set-names.ts';
+export { listInstructionSets, type InstructionSetState } from './instruction-sets.ts';
 export { openKernel, type Kernel, type OpenKernelOptions } from './kernel.ts';
 export { packWeights, type PackedWeights } from './pack-weights.ts';
 export { PREFERRED_TOKENS_PER_CALL } from './tuning.ts';

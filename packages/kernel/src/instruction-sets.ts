@@ -1,17 +1,6 @@
 import { KernelError } from './errors.ts';
+import { INSTRUCTION_SETS, type InstructionSet } from './instruction-set-names.ts';
 import { nativeAddon } from './native.ts';
-
-/** Every instruction set the kernel is written for, fastest first. All give the same bits. */
-export const INSTRUCTION_SETS = [
-  'amx-int8',
-  'avx512-vnni',
-  'avx-vnni',
-  'avx2',
-  'neon-dotprod',
-  'wasm-simd',
-  'plain',
-] as const;
-export type InstructionSet = (typeof INSTRUCTION_SETS)[number];
 
 export interface InstructionSetState {
   readonly name: InstructionSet;

@@ -1,6 +1,7 @@
 import { ARITHMETIC_VERSION } from './arithmetic-version.ts';
 import { KernelError } from './errors.ts';
-import { chooseInstructionSet, type InstructionSet } from './instruction-sets.ts';
+import type { InstructionSet } from './instruction-set-names.ts';
+import { chooseInstructionSet } from './instruction-sets.ts';
 import { nativeAddon, type NativeAddon } from './native.ts';
 import { packWeights, type PackedWeights } from './pack-weights.ts';
 import { assertDone } from './status.ts';
