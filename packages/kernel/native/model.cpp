@@ -22,8 +22,8 @@ Status check_header(const Header& h) {
     return OK;
 }
 
-size_t weights_bytes(const Header& h) {
-    Sections s{nullptr, sizeof(Header), false};
+static size_t bytes_of(const Header& h, bool packed) {
+    Sections s{nullptr, sizeof(Header), packed};
     Model m;
     s.start(h, m);
     Layer layer;
@@ -31,14 +31,9 @@ size_t weights_bytes(const Header& h) {
     return s.at;
 }
 
-size_t packed_bytes(const Header& h) {
-    Sections s{nullptr, sizeof(Header), true};
-    Model m;
-    s.start(h, m);
-    Layer layer;
-    for (uint32_t l = 0; l < h.layers; l++) s.layer(h, layer);
-    return s.at;
-}
+size_t weights_bytes(const Header& h) { return bytes_of(h, false); }
+
+size_t packed_bytes(const Header& h) { return bytes_of(h, true); }
 
 Status open_model(const uint8_t* packed, size_t bytes, Model& model) {
     if (bytes < sizeof(Header) || (uintptr_t)packed % 64 != 0) return BAD_BUFFER;

@@ -3,11 +3,8 @@
 
 static inline F16 byte_shift(int offset) { return all(ROUND_1 + (float)offset); }
 
-
-/** Symmetric 8 bits of one row; returns its scale. */
-static inline float quantize_row(const float* y, size_t n, uint8_t* q) {
-    F16 top = magnitude(load(y));
-    for (size_t i = 16; i < n; i += 16) top = larger(top, magnitude(load(y + i)));
+/** Symmetric 8 bits of a row whose largest magnitudes, lane by lane, are `top`; returns its scale. */
+static inline float quantize_below(F16 top, const float* y, size_t n, uint8_t* q) {
     float scale = largest_of(top) * INVERSE_127 + TINY;
     F16 inverse = all(1.f / scale), shift = byte_shift(SIGNED_OFFSET);
     for (size_t i = 0; i < n; i += 64) {
@@ -16,6 +13,13 @@ static inline float quantize_row(const float* y, size_t n, uint8_t* q) {
         store_bytes64(q + i, b[0], b[1], b[2], b[3]);
     }
     return scale;
+}
+
+/** Symmetric 8 bits of one row; returns its scale. */
+static inline float quantize_row(const float* y, size_t n, uint8_t* q) {
+    F16 top = magnitude(load(y));
+    for (size_t i = 16; i < n; i += 16) top = larger(top, magnitude(load(y + i)));
+    return quantize_below(top, y, n, q);
 }
 
 /** LayerNorm of a row to `x`, then the quantized input of the next product. Without `smooth` none follows. Overwrites `t`. */
@@ -40,14 +44,7 @@ static inline float norm_row(float* t, size_t n, const float* weight, const floa
         top = larger(top, magnitude(y));
     }
     if (!smooth) return 0;
-    float scale = largest_of(top) * INVERSE_127 + TINY;
-    F16 inverse = all(1.f / scale), shift = byte_shift(SIGNED_OFFSET);
-    for (size_t i = 0; i < n; i += 64) {
-        F16 b[4];
-        for (int j = 0; j < 4; j++) b[j] = load(t + i + 16 * j) * inverse + shift;
-        store_bytes64(q + i, b[0], b[1], b[2], b[3]);
-    }
-    return scale;
+    return quantize_below(top, t, n, q);
 }
 
 /** The unit vector of a text whose states lie in `x`, `n` numbers a token. False when it is not finite. */
