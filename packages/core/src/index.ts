@@ -110,7 +110,6 @@ export {
 export {
   announceWorker,
   connectedWorkers,
-  countWorkers,
   type ConnectedWorker,
   type Refusal,
   type WorkerPresence,

@@ -4,7 +4,6 @@ export type { InstructionSet } from './instruction-set-names.ts';
 export { listInstructionSets, type InstructionSetState } from './instruction-sets.ts';
 export { openKernel, type Kernel, type OpenKernelOptions } from './kernel.ts';
 export { packWeights, type PackedWeights } from './pack-weights.ts';
-export { PREFERRED_TOKENS_PER_CALL } from './tuning.ts';
 export { encodeWeights, verifyChecksum } from './weights/encode-weights.ts';
 export { readHeader, sectionsOf, type Section, type WeightsHeader } from './weights/header.ts';
 export { weightsFromOnnx, type OnnxExportOptions } from './weights/weights-from-onnx.ts';

@@ -44,7 +44,7 @@ export interface RunServicesOptions {
   readonly report?: (text: string) => void;
   /** Whether the record of runs and the queue wait for a Redis that is away. Defaults to {@link IMPATIENT}. */
   readonly patience?: Patience;
-  /** Install a Redis where there is none, as far as the user allows it. Defaults to false: a look installs nothing. */
+  /** Install Redis if it is missing and the user allows it. Defaults to false, so that reading commands install nothing. */
   readonly mayInstall?: boolean;
 }
 

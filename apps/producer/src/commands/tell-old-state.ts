@@ -10,7 +10,7 @@ const OLD_CONTENTS = ['vectors', 'redis'] as const;
 /**
  * The folder of state in a project's own folder, which versions before 0.2 used by themselves. It may also have come
  * with the project: so it is never used unless EMBEDLINE_HOME names it.
- * @returns null when there is none, or when it is in use
+ * @returns null if there is no such folder, or if EMBEDLINE_HOME is set
  */
 export function findOldState({ projectDirectory, isHomeGiven }: Config): string | null {
   const folder = join(projectDirectory, OLD_FOLDER);

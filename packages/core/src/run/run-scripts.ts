@@ -72,7 +72,7 @@ local function addLetters(first, most)
   if run[1] then redis.call('ZADD', KEYS[8], run[2], run[1]) end
 end`;
 
-/** Batches that are done, of those that the run has: whatever else stands in the bitmap is none of it. */
+/** Counts the completed batches of the run. Bits beyond its last batch do not count. */
 const COUNT_DONE = `local function countDone()
   local run = redis.call('HMGET', KEYS[1], 'sealed', 'batchesTotal')
   local total = math.min(tonumber(run[2] or '0') or 0, ${MAX_BATCHES_OF_RUN})

@@ -107,11 +107,6 @@ export async function announceWorker(options: AnnounceOptions): Promise<WorkerPr
   };
 }
 
-/** How many workers showed a sign of life within the last 15 seconds. */
-export async function countWorkers(redis: RedisConnection, prefix: string): Promise<number> {
-  return redis.zcount(runKeys(prefix).workers, Date.now() - TTL_MS, '+inf');
-}
-
 export async function connectedWorkers(redis: RedisConnection, prefix: string): Promise<ConnectedWorker[]> {
   const keys = runKeys(prefix);
   await ifAllowed(redis.zremrangebyscore(keys.workers, '-inf', String(Date.now() - 24 * 3600 * 1000)));

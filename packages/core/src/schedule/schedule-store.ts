@@ -40,7 +40,7 @@ export interface ScheduleSnapshot {
 export interface StoredSchedules extends ScheduleSnapshot {
   /** Pipelines whose schedule a newer program has set: it is left to its servers. */
   readonly newer: readonly string[];
-  /** Pipelines whose schedule is not signed with the key, or is and there is none: nobody runs them here. */
+  /** Pipelines whose schedule is unsigned although there is a key, or signed although there is none. They never run here. */
   readonly refused: readonly string[];
 }
 
@@ -98,7 +98,7 @@ export class ScheduleStore {
     }
   }
 
-  /** With the pipeline, so that the schedule of one is none of another. */
+  /** Signs the pipeline too, so that a schedule cannot be copied to another pipeline. */
   #encode(record: ScheduleRecord, pipeline: string): string {
     const signed = withSignature('schedule', { pipeline, ...withoutSignature(record) }, this.#signingKeys);
     const { pipeline: _pipeline, ...stored } = signed;

@@ -15,8 +15,8 @@ export function withoutSignature<T extends object>(value: T): T {
 }
 
 /**
- * Refuses what is not signed by one of the keys. Without a key, what is signed is refused as well: whoever signs it does
- * not want programs to act that cannot tell it from what others wrote.
+ * Refuses what is not signed by one of the keys. Without a key, signed values are refused as well,
+ * because this program could not tell them from forged ones.
  * @param what for people, e.g. `Run 1`
  * @param value as JSON.parse gave it
  * @throws EmbedlineError SIGNATURE_REFUSED that says what to do

@@ -7,7 +7,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 
-/** What is signed. A signature of one kind is none of another. */
+/** What is signed. A signature of one kind is not valid for another. */
 export type SignedKind = 'run' | 'job' | 'retry-job' | 'ingest-request' | 'schedule';
 
 /** A key that is shorter could be guessed. */

@@ -25,7 +25,6 @@ export interface OnnxModel {
 
 const EMPTY: Uint8Array = new Uint8Array();
 export const ONNX_FLOAT = 1;
-export const ONNX_UINT8 = 2;
 export const ONNX_INT8 = 3;
 
 /**

@@ -1,8 +1,8 @@
 import { parser, type InlineContext, type InlineParser, type MarkdownParser } from '@lezer/markdown';
 
 /**
- * So many characters may one text make the parser read ahead in vain. A paragraph full of long links takes less than a
- * tenth of it; what comes behind it in a hostile one stays text.
+ * How many characters of one text the parser may read ahead without finding an end. A paragraph full of long links needs
+ * less than a tenth of this. In a hostile text, everything beyond it stays text.
  */
 const READ_AHEAD_CHARACTERS = 100_000;
 
